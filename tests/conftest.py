@@ -1,0 +1,17 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The real inputs beside the project; tests that need them skip where they are absent."""
+    if not SHARED.is_dir():
+        pytest.skip(f"real inputs are not there: {SHARED}")
+    return SHARED
