@@ -1,0 +1,74 @@
+# Every verb of the project; `make` alone lists them.
+# A fresh machine needs Python 3.11+, git and make. Everything is installed into .venv, nothing outside it,
+# except Chromium for the page tests (Debian's, when it is missing and we may: see scripts/browser).
+
+PYTHON ?= python3
+CONSTRAINTS ?= constraints.txt
+BENCH ?=
+DEMO ?= runs/demo
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
+# One test process per core and one thread in each: two torch processes that share threads would wait for one another.
+PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive PYTHONUNBUFFERED=1 \
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-long lint format bench docs browser clean distclean
+
+help:  ## List these verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+demo: .venv/.stamp-base  ## Install, train on embedded handwritten digits, write and name the report (offline once installed)
+	@$(BIN)/cutaway train digits --out $(DEMO)
+
+test: .venv/.stamp-dev browser lint  ## Everything a change must pass: lint, types, tests (minutes)
+	@$(PYTEST) -m "not slow"
+
+test-long: .venv/.stamp-dev browser  ## The tests marked slow (killed and resumed runs, every network, real photos)
+	@$(PYTEST) -m slow
+
+lint: .venv/.stamp-dev  ## Formatting, lint rules, strict types
+	@$(BIN)/ruff format --check --quiet . || { echo "lint: 'make format' puts the files below in order"; $(BIN)/ruff format --check .; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+
+format: .venv/.stamp-dev  ## Put the code in order: ruff format, ruff check --fix
+	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
+
+bench: .venv/.stamp-bench  ## Measure, write benchmarks/results/*.json, renew README's table (BENCH=name for one)
+	@$(BIN)/python -m benchmarks $(BENCH)
+	@$(BIN)/python scripts/readme_results.py
+
+docs: .venv/.stamp-dev  ## Build the documentation into site/
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict && echo "Open site/index.html"
+
+browser:
+	@scripts/browser
+
+clean:  ## Remove what the verbs made, except .venv and runs
+	@rm -rf site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
+
+distclean: clean  ## clean, and remove .venv
+	@rm -rf .venv
+
+# Stamps: a second call installs nothing; a change of pyproject.toml or of the pinned versions installs again.
+.venv/bin/python:
+	@scripts/venv "$(PYTHON)"
+
+.venv/.stamp-base: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
+	@echo "Installing Cutaway into .venv (PyTorch is large: some minutes the first time) ..."
+	@$(PIP) -e .
+	@touch $@
+
+.venv/.stamp-dev: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
+	@echo "Installing Cutaway and what its tests need into .venv (some minutes the first time) ..."
+	@$(PIP) -e '.[dev]'
+	@touch .venv/.stamp-base $@
+
+.venv/.stamp-bench: .venv/.stamp-dev
+	@echo "Installing the programs the benchmarks compare with into .venv ..."
+	@$(PIP) -e '.[bench]'
+	@touch $@

@@ -1,0 +1,54 @@
+"""Model: graph + input contract + class names + card. Immutable: whatever changes one returns another."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import fx
+
+from cutaway.engine.prepare import prepare
+from cutaway.formats import Parts
+from cutaway.image import Image, InputContract
+from cutaway.image.fit import fit_picture
+
+_EPSILON = 1e-12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A classifier that can be asked: `graph` in eval mode, the `contract` that feeds it, `classes` in output order.
+
+    `probabilities` says whether the graph ends in a softmax or in logits. `card` holds plain texts about where it came
+    from. `temperature` divides the logits before the softmax (1: as trained; fitted on the validation fold).
+    """
+
+    graph: fx.GraphModule
+    contract: InputContract
+    classes: tuple[str, ...]
+    probabilities: bool = False
+    card: dict[str, str] = field(default_factory=dict)
+    temperature: float = 1.0
+
+    @classmethod
+    def of(cls, parts: Parts) -> Model:
+        return cls(parts.graph, parts.contract, parts.classes, parts.probabilities, dict(parts.card))
+
+    def renamed(self, classes: Sequence[str]) -> Model:
+        return dataclasses.replace(self, classes=tuple(classes))
+
+    def logits(self, pixels: NDArray[np.uint8]) -> torch.Tensor:
+        """uint8 (N, H, W, 3) at the contract's size -> float32 logits (N, K); log-probabilities where it ends in a softmax."""
+        with torch.inference_mode():
+            out = self.graph(prepare(pixels, self.contract)).float()
+        return torch.log(out.clamp_min(_EPSILON)) if self.probabilities else out
+
+    def predict(self, pictures: Sequence[Image]) -> NDArray[np.float32]:
+        """Pictures of any size -> probabilities float32 (N, K), temperature applied."""
+        pixels = np.stack([fit_picture(picture, self.contract) for picture in pictures])
+        probabilities = torch.softmax(self.logits(pixels) / self.temperature, 1)
+        return probabilities.numpy()
