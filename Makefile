@@ -8,7 +8,7 @@ BENCH ?=
 DEMO ?= runs/demo
 
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --no-input --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
+PIP := $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
 # One test process per core and one thread in each: two torch processes that share threads would wait for one another.
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive PYTHONUNBUFFERED=1 \
 	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadfile
@@ -38,7 +38,11 @@ format: .venv/.stamp-dev  ## Put the code in order: ruff format, ruff check --fi
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
 
 bench: .venv/.stamp-bench  ## Measure, write benchmarks/results/*.json, renew README's table (BENCH=name for one)
-	@$(BIN)/python -m benchmarks $(BENCH)
+	@mkdir -p benchmarks/results
+	@for file in benchmarks/$(or $(BENCH),[!_]*).py; do \
+		echo "== $$file"; \
+		$(BIN)/python "$$file" --json "benchmarks/results/$$(basename "$$file" .py).json" || exit 1; \
+	done
 	@$(BIN)/python scripts/readme_results.py
 
 docs: .venv/.stamp-dev  ## Build the documentation into site/

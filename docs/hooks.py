@@ -51,7 +51,7 @@ def rooms() -> list[str]:
 
 def room_page(room: str) -> str:
     """Room -> Markdown that mkdocstrings fills with the docstrings of all its modules."""
-    return f"# `cutaway.{room}`\n\n::: cutaway.{room}\n    options:\n      show_root_heading: false\n"
+    return f"# `cutaway.{room}`\n\n::: cutaway.{room}\n    options:\n      show_root_heading: false\n      show_root_toc_entry: false\n"
 
 
 def first_sentence(text: str | None) -> str:

@@ -1,7 +1,8 @@
 """benchmarks/results/*.json -> the tables between the result marks of README.md. No number there is typed by hand.
 
-A result file holds {"name", "when", "machine", "versions": {library: version}, "rows": [{column: value}]} and, if it
-likes, "note" (a sentence under the table). Columns are the rows' keys in order; floats keep four significant digits.
+A result file holds {"name", "when" (ISO 8601), "machine", "versions": {library: version}, "rows": [{column: value}]}
+and, if it likes, "note" (a sentence under the table). Columns are the rows' keys in order; floats keep four significant
+digits.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def renewed(readme: str, results: Path) -> str:
 def section(doc: dict[str, Any]) -> str:
     """One result file -> its name, table, and where and with what it was measured."""
     versions = ", ".join(f"{name} {version}" for name, version in doc["versions"].items())
-    measured = ". ".join(part for part in (doc["when"], doc["machine"], versions) if part)
+    measured = ". ".join(part for part in (doc["when"][:10], doc["machine"], versions) if part)
     note = [doc["note"]] if doc.get("note") else []
     return "\n\n".join([f"**{doc['name']}**", table(doc["rows"]), *note, f"<sub>{measured}.</sub>"])
 
@@ -38,7 +39,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     """Rows -> a Markdown table; columns of numbers are set to the right."""
     columns = list(dict.fromkeys(key for row in rows for key in row))
     numeric = {c: all(isinstance(row[c], int | float) for row in rows if row.get(c) is not None) for c in columns}
-    lines = [columns, ["---:" if numeric[c] else "---" for c in columns]]
+    lines = [[c.replace("_", " ") for c in columns], ["---:" if numeric[c] else "---" for c in columns]]
     lines += [[cell(row.get(c)) for c in columns] for row in rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

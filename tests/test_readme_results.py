@@ -28,16 +28,19 @@ def test_readme_holds_what_the_result_files_say() -> None:
 def test_result_files_become_tables(tmp_path: Path) -> None:
     doc = {
         "name": "decoding",
-        "when": "2026-11-20",
+        "when": "2026-11-20T09:00:00+00:00",
         "machine": "2 cores",
         "versions": {"pillow": "13.0.0"},
-        "rows": [{"what": "ours", "pictures/s": 1234.5}, {"what": "a|b", "pictures/s": 0.123456, "n": 2000}],
+        "rows": [
+            {"what": "ours", "pictures_per_second": 1234.5},
+            {"what": "a|b", "pictures_per_second": 0.123456, "n": 2000},
+        ],
         "note": "One thread.",
     }
     (tmp_path / "decoding.json").write_text(json.dumps(doc), encoding="utf-8")
     assert readme_results.renewed(PAGE, tmp_path) == (
         "# A\n<!-- results:begin -->\n\n**decoding**\n\n"
-        "| what | pictures/s | n |\n| --- | ---: | ---: |\n| ours | 1,234 |  |\n| a\\|b | 0.1235 | 2,000 |\n\n"
+        "| what | pictures per second | n |\n| --- | ---: | ---: |\n| ours | 1,234 |  |\n| a\\|b | 0.1235 | 2,000 |\n\n"
         "One thread.\n\n<sub>2026-11-20. 2 cores. pillow 13.0.0.</sub>\n\n<!-- results:end -->\nend\n"
     )
 

@@ -14,9 +14,9 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
-from cutaway.dataset.folder import file_stamp, list_folder
+from cutaway.dataset.folder import FolderStore, file_stamp, list_folder
 from cutaway.dataset.layout import TABLES, File, Listing, Skipped
 from cutaway.dataset.places import build_once
 from cutaway.dataset.samples import Sample
@@ -38,7 +38,7 @@ class ZipStore:
 
     def read(self, sample: Sample, target_px: int | None = None) -> Image:
         """Sample -> its picture. Raises BadPicture with the sample's name."""
-        from cutaway.image import decode
+        from cutaway.image.read import decode
 
         try:
             opened = _open_zip(self.archive, file_stamp(self.archive))
@@ -59,7 +59,7 @@ class TarStore:
 
     def read(self, sample: Sample, target_px: int | None = None) -> Image:
         """Sample -> its picture. Raises BadPicture with the sample's name."""
-        from cutaway.image import decode
+        from cutaway.image.read import decode
 
         offset, size = map(int, str(sample.at).split(":"))
         try:
@@ -81,8 +81,8 @@ def is_archive(path: Path) -> bool:
     return zipfile.is_zipfile(path) or _is_tar(path)
 
 
-def list_archive(path: Path, cache: Path) -> tuple[Listing, ZipStore | TarStore | None, Path | None]:
-    """Archive -> (its files, the store that reads them in place, None) or (its files, None, the unpacked folder).
+def list_archive(path: Path, cache: Path) -> tuple[Listing, ZipStore | TarStore | FolderStore]:
+    """Archive -> its files and the store that reads them: in place, or from the folder where they were unpacked.
 
     A compressed tar, and any archive that holds tables instead of pictures, is unpacked into `cache` once.
     Raises BadInput when the archive is damaged.
@@ -90,24 +90,22 @@ def list_archive(path: Path, cache: Path) -> tuple[Listing, ZipStore | TarStore 
     try:
         listing, store = _in_place(path)
         if store is not None and (listing.has_pictures or not listing.named(*TABLES)):
-            return listing, store, None
+            return listing, store
         folder, skipped = _unpack(path, cache)
     except (*BROKEN, ValueError) as error:
         raise BadInput(f"{path} is a damaged archive ({error}); pack or download it again.") from error
     except OSError as error:
         raise BadInput(f"{path} cannot be read as an archive ({error.strerror or error}).") from error
     inside = list_folder(folder)
-    return Listing(inside.files, inside.folders, inside.skipped + skipped), None, folder
+    return Listing(inside.files, inside.folders, inside.skipped + skipped), FolderStore(os.fspath(folder))
 
 
 def _in_place(path: Path) -> tuple[Listing, ZipStore | TarStore | None]:
     if zipfile.is_zipfile(path):
         return _list_zip(path), ZipStore(os.fspath(path))
-    try:
-        plain = tarfile.open(path, "r:")
-    except tarfile.ReadError:
+    if not _is_tar(path, "r:"):
         return Listing(()), None
-    with plain:
+    with tarfile.open(path, "r:") as plain:
         return _list_tar(plain, path.stat().st_size), TarStore(os.fspath(path))
 
 
@@ -225,11 +223,13 @@ def _zip_members(path: Path) -> Iterator[tuple[str, str, str, IO[bytes] | None]]
                 yield name, member.filename, reason, None if reason else opened.open(member)
 
 
-def _is_tar(path: Path) -> bool:
+def _is_tar(path: Path, mode: Literal["r:", "r:*"] = "r:*") -> bool:
+    """File, compressions to try -> whether a tar's first header can be read."""
     try:
-        return tarfile.is_tarfile(path)
-    except (OSError, EOFError, zlib.error, lzma.LZMAError):
+        tarfile.open(path, mode).close()
+    except BROKEN:
         return False
+    return True
 
 
 def _member_stamp(archive: str, sample: Sample) -> str:

@@ -10,10 +10,30 @@ from cutaway.dataset.samples import Fold
 from cutaway.dataset.words import class_name, count, did_you_mean, fold_of, natural_key, some
 from cutaway.errors import BadInput
 
-PICTURE_COLUMNS = ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path", "img")
+PICTURE_COLUMNS: tuple[str, ...] = (
+    "path",
+    "file",
+    "filename",
+    "file_name",
+    "filepath",
+    "file_path",
+    "image",
+    "image_path",
+    "img",
+)
 PICTURE_COLUMNS += ("img_path", "picture", "photo", "image_file", "image_name", "image_id", "name")
 BYTES_COLUMNS = ("image", "img", "picture", "photo", "bytes", "image_bytes", "jpg", "jpeg", "png", "content", "data")
-LABEL_COLUMNS = ("label", "class", "category", "target", "labels", "class_name", "label_name", "classname", "y")
+LABEL_COLUMNS: tuple[str, ...] = (
+    "label",
+    "class",
+    "category",
+    "target",
+    "labels",
+    "class_name",
+    "label_name",
+    "classname",
+    "y",
+)
 LABEL_COLUMNS += ("fine_label", "species", "breed", "tag")
 FOLD_COLUMNS = ("split", "fold", "subset", "set", "partition", "dataset")
 
@@ -45,7 +65,8 @@ def choose(what: str, columns: Sequence[str], pictures: Sequence[str] = PICTURE_
 
 def label_names(what: str, column: str, cells: Sequence[object], places: Sequence[str]) -> list[str]:
     """Cells of a label column and where each is ('line 7') -> class names. Raises BadInput where one is blank."""
-    names = [_text(cell) for cell in cells]
+    text = {cell: _text(cell) for cell in set(cells)}  # a few classes, many rows
+    names = [text[cell] for cell in cells]
     blank = [place for name, place in zip(names, places, strict=True) if not name]
     if blank:
         raise BadInput(

@@ -1,7 +1,6 @@
 """Copies in a data set: identical files, re-saved, resized, brightened, mirrored, turned and cropped pictures.
 
-Two steps: 64-bit hashes nominate pairs (`phash`, `hamming`), correlation of the lined-up pixels decides (`same_picture`).
-Measured on real photos: benchmarks and tests/dataset/test_duplicates.py.
+Two steps: 64-bit hashes nominate pairs (`phash`, `hamming`), then the lined-up pixels decide (`same_picture`).
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from cutaway.events import Progress
 
 DISTANCE = 12
 SMALLEST_SIDE = 32
-"""Below this stored side, in pixels, only identical files are claimed: handwritten digits of one shape are not copies."""
+"""Below this stored side, in pixels, only identical files are claimed: two handwritten ones look the same."""
 SMALLEST_CROP_SIDE = 64
 FLAT = 3.0
 """Standard deviation of the luma, in grey levels, below which a picture is near-constant and its hash is noise."""
@@ -120,7 +119,9 @@ def _identical(usable: NDArray[np.bool_], sha256s: Sequence[str]) -> list[Duplic
     for index, digest in enumerate(sha256s):
         if digest and usable[index]:
             members[digest].append(index)
-    return [Duplicate(same[0], other, "exact", "identical file", 1.0) for same in members.values() for other in same[1:]]
+    return [
+        Duplicate(same[0], other, "exact", "identical file", 1.0) for same in members.values() for other in same[1:]
+    ]
 
 
 def _near(pixels: NDArray[np.uint8], rows: Ints, large: NDArray[np.bool_], distance: int) -> Steps[list[Duplicate]]:
@@ -128,9 +129,10 @@ def _near(pixels: NDArray[np.uint8], rows: Ints, large: NDArray[np.bool_], dista
     used = pixels if len(rows) == len(pixels) else pixels[rows]
     hashes = yield from hashing_orientations(used)
     found: dict[tuple[int, int], tuple[float, str]] = {}
+    thumbs = same_picture.thumbnails(used)
     for candidates, done in scan(hashes, hashes[:, 0], distance):
-        alike = same_picture.turned_likeness(used, candidates.first, candidates.second, candidates.view)
-        _keep(found, candidates, alike, same_picture.SAME, ORIENTATIONS, rows)
+        alike = same_picture.turned_likeness(used, thumbs, candidates.first, candidates.second, candidates.view)
+        _keep(found, candidates, alike >= same_picture.LEAST[candidates.view], alike, ORIENTATIONS, rows)
         _thin(found, len(pixels))
         yield Progress("looking for copies", done, len(rows), "pictures")
     where = np.nonzero(large)[0]
@@ -140,7 +142,7 @@ def _near(pixels: NDArray[np.uint8], rows: Ints, large: NDArray[np.bool_], dista
         words = ("cropped",) * windows.shape[1]
         for candidates, done in scan(windows, hashes[where, 0], distance, both_ways=True):
             alike = same_picture.crop_likeness(part, candidates.first, candidates.second, candidates.view)
-            _keep(found, candidates, alike, same_picture.SAME_CROP, words, rows[where])
+            _keep(found, candidates, alike >= same_picture.SAME_CROP, alike, words, rows[where])
             _thin(found, len(pixels))
             yield Progress("looking for crops", done, len(where), "pictures")
     return [Duplicate(i, j, "near", how, alike) for (i, j), (alike, how) in found.items()]
@@ -149,13 +151,13 @@ def _near(pixels: NDArray[np.uint8], rows: Ints, large: NDArray[np.bool_], dista
 def _keep(
     found: dict[tuple[int, int], tuple[float, str]],
     candidates: Candidates,
+    same: NDArray[np.bool_],
     alike: NDArray[np.float32],
-    least: float,
     words: Sequence[str],
     rows: Ints,
 ) -> None:
-    """Add the candidates that correlate enough; a pair that was found before keeps its likelier explanation."""
-    for k in np.nonzero(alike >= least)[0]:
+    """Add the candidates that are the same picture; a pair that was found before keeps its likelier explanation."""
+    for k in np.nonzero(same)[0]:
         i, j = sorted((int(rows[candidates.first[k]]), int(rows[candidates.second[k]])))
         explained = (min(1.0, float(alike[k])), words[int(candidates.view[k])])
         found[i, j] = max(found.get((i, j), explained), explained, key=lambda e: e[0])

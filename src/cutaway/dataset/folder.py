@@ -14,15 +14,15 @@ from cutaway.image import Image
 
 @dataclass(frozen=True, slots=True)
 class FolderStore:
-    """Files under `root`; `Sample.at` is the path from there, or an absolute one."""
+    """Files under the absolute folder `root`; `Sample.at` is the path from there, or an absolute one."""
 
     root: str
 
     def read(self, sample: Sample, target_px: int | None = None) -> Image:
         """Sample -> its picture. Raises BadPicture with the sample's name."""
-        from cutaway.image import read_image
+        from cutaway.image.read import read_image
 
-        return read_image(self.path(sample), target_px, name=sample.name)
+        return read_image(Path(self.path(sample)), target_px, name=sample.name)
 
     def stamp(self, sample: Sample) -> str:
         """Sample -> path, bytes and modification time; '' when the file cannot be asked."""
@@ -33,12 +33,12 @@ class FolderStore:
 
 
 def file_stamp(path: str) -> str:
-    """Path -> 'path|bytes|nanoseconds', a text that changes when the file does; '' when it cannot be asked."""
+    """Absolute path -> 'path|bytes|nanoseconds', a text that changes when the file does; '' when it cannot be asked."""
     try:
         facts = os.stat(path)  # noqa: PTH116
     except (OSError, ValueError):
         return ""
-    return f"{os.path.abspath(path)}|{facts.st_size}|{facts.st_mtime_ns}"  # noqa: PTH100
+    return f"{path}|{facts.st_size}|{facts.st_mtime_ns}"
 
 
 def list_folder(root: str | Path) -> Listing:

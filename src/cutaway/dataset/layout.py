@@ -7,7 +7,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cutaway.dataset.samples import Fold, Sample
-from cutaway.dataset.words import class_name, count, fold_of, is_hidden, is_picture_name, natural_key, shown, some, unique
+from cutaway.dataset.words import (
+    class_name,
+    count,
+    fold_of,
+    is_hidden,
+    is_picture_name,
+    natural_key,
+    shown,
+    some,
+    unique,
+)
 from cutaway.errors import BadInput
 
 WANTED = "one folder per class (photos/cats/1.jpg, photos/dogs/2.jpg), or train/ and test/ folders that hold those"
@@ -59,7 +69,10 @@ def arrange(what: str, listing: Listing) -> Arranged:
     else:
         rows, loose = _by_class(wrapper, pictures)
     if not rows:
-        raise BadInput(f"{what} holds {count(len(pictures), 'picture')} but no class folders{_table_hint(listing)}; wanted is {WANTED}.")
+        raise BadInput(
+            f"{what} holds {count(len(pictures), 'picture')} but no class folders{_table_hint(listing)}; "
+            f"wanted is {WANTED}."
+        )
     classes = tuple(sorted({class_name(r.folder) for r in rows}, key=natural_key))
     skipped += [(shown(path), "not inside a class folder") for path in loose]
     skipped += _empty(listing.folders, wrapper, rows)

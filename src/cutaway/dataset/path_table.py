@@ -35,7 +35,10 @@ def from_columns(
     labels = label_names(root, columns.label, cells[columns.label], places)
     paths = [str(p).strip() for p in cells[columns.picture]]
     if blank := [place for p, place in zip(paths, places, strict=True) if not p]:
-        raise BadInput(f"{root} has {count(len(blank), 'row')} without a path in column {columns.picture!r} (the first: {blank[0]}).")
+        raise BadInput(
+            f"{root} has {count(len(blank), 'row')} without a path in column {columns.picture!r} "
+            f"(the first: {blank[0]}); fill them in or take them out."
+        )
     given = folds(root, columns.fold, cells[columns.fold]) if columns.fold else [None] * len(paths)
     _must_exist(root, folder, paths)
     classes, numbers = indexed(labels)
@@ -61,7 +64,9 @@ def _samples(
                 f"keep one row per picture."
             )
         else:
-            raise BadInput(f"{root} puts {shown(path)} into two folds, {before.fold} and {fold}; keep one row per picture.")
+            raise BadInput(
+                f"{root} puts {shown(path)} into two folds, {before.fold} and {fold}; keep one row per picture."
+            )
     return tuple(first.values()), tuple(skipped)
 
 

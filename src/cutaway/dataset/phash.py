@@ -31,7 +31,7 @@ ORIENTATIONS = (
     "upside-down mirrored",
     "mirrored and turned by 90°",
 )
-"""What orientation o of `turned` does, in words; a turn to the left or right depends on which of two copies is meant."""
+"""What orientation o of `turned` does, in words; left or right depends on which of two copies is meant."""
 
 CROP_SHARE = 0.9
 CROP_STARTS: tuple[tuple[float, float], ...] = ((0.05, 0.05), (0.0, 0.0), (0.0, 0.1), (0.1, 0.0), (0.1, 0.1))

@@ -32,10 +32,12 @@ def levels_to_8_bit(values: Numbers) -> Pixels:
 
 
 def array_to_8_bit(values: Numbers) -> Pixels:
-    """As `levels_to_8_bit`, for numbers a caller hands over: nothing is guessed, so BadInput where the range is not plain.
+    """Numbers a caller hands over -> uint8 as `levels_to_8_bit`, where the range says plainly what is meant.
 
     Raises BadInput for NaN or infinite values, values below 0 or above 65535, and types that are no numbers.
     """
+    if values.dtype == np.uint8:
+        return values
     if values.dtype.kind not in "buif":
         raise must_be("pixels", "numbers (bool, integer or float)", str(values.dtype))
     if values.dtype.kind == "f" and not np.isfinite(values).all():

@@ -1,9 +1,9 @@
 """Bytes -> a Pillow image whose header is read and whose size is allowed, but whose pixels are not decoded yet.
 
-Pillow's own `Image.open` is not used: it tries every registered parser (one of them starts Ghostscript), it warns, and it
-refuses pictures over `Image.MAX_IMAGE_PIXELS`, a global of the caller's process that would have to be changed to let a
-200-megapixel phone photo in. The registered factories are called directly instead, so that global is neither read by our
-header check nor ever written.
+Pillow's own `Image.open` is not used: it tries every registered parser (one of them starts Ghostscript), it warns, and
+it refuses pictures over `Image.MAX_IMAGE_PIXELS`, a global of the caller's process that would have to be changed to let
+a 200-megapixel phone photo in. The registered factories are called directly instead: our header check does not read
+that global, and nothing here writes it.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ Factory = Callable[..., ImageFile.ImageFile]
 
 
 def open_header(data: bytes, name: str) -> ImageFile.ImageFile:
-    """File's bytes, name for messages -> Pillow image with its header read. The content decides, not the name's ending.
+    """File's bytes, name for messages -> Pillow image with its header read. The content decides, not the file's name.
 
-    Raises BadPicture: empty, not-an-image; and whatever the format's parser raises where the format is clear but broken.
+    Raises BadPicture empty or not-an-image, and whatever a parser raises where the format is clear but broken.
     """
     if not data:
         raise BadPicture(name, "empty", "the file has 0 bytes: copy it again from where it came")
@@ -52,12 +52,13 @@ def open_header(data: bytes, name: str) -> ImageFile.ImageFile:
         try:
             return factory(io.BytesIO(data), "")
         except (SyntaxError, IndexError, TypeError, struct.error) as error:  # Pillow's way to say "not mine after all"
-            problems.append(f"begins like {format_name}, but its header cannot be read: {error}")
+            why = "damaged" if "not identified" in str(error) else " ".join(str(error).split())
+            problems.append(f"begins like {format_name}, but its header cannot be read: {why}")
     raise BadPicture(name, "not-an-image", "; ".join(problems) or f"its content is none of {READS}")
 
 
 def check_pixels(picture: ImageFile.ImageFile, name: str, *, scaled: bool) -> None:
-    """Opened picture -> nothing, or BadPicture too-many-pixels by its header. `scaled`: a reduced decode was asked for."""
+    """Opened picture -> nothing, or BadPicture too-many-pixels. `scaled`: a reduced decode was asked for."""
     width, height = picture.size
     streamed = scaled and is_jpeg(picture) and not picture.info.get("progressive")
     most = MOST_PIXELS_DRAFT if streamed else MOST_PIXELS

@@ -1,7 +1,7 @@
-"""Pillow's warnings stay inside the loading path, whatever the caller's warning filters are and however many threads read.
+"""Pillow's warnings stay inside the loading path, whatever the caller's filters are and however many threads read.
 
-`warnings.catch_warnings` restores the filter list it found, so two threads that overlap can leave the wrong one behind for
-good. Here the first reader in adds one filter, the last one out takes that one filter away.
+`warnings.catch_warnings` restores the filter list it found, so two threads that overlap can leave the wrong one behind
+for good. Here the first reader in adds one filter, the last one out takes that one filter away.
 """
 
 from __future__ import annotations

@@ -11,13 +11,14 @@ import errno
 import hashlib
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageFile
 
-from cutaway.errors import BadPicture, PictureCode
+from cutaway.errors import BadPicture, PictureCode, must_be
 from cutaway.image.colour import to_rgb
 from cutaway.image.opener import MOST_BYTES, check_pixels, is_jpeg, open_header
 from cutaway.image.picture import Image
@@ -40,30 +41,44 @@ def read_image(path: Path, target_px: int | None = None, *, name: str | None = N
 
     `target_px`: the caller will shrink the short side to about this many pixels; a large JPEG is then decoded at 1/2,
     1/4 or 1/8 size, never below twice the target. `name` is what the picture and its errors are called (the path).
-    Raises BadPicture with one of errors.PictureCode; never anything else, and never waits for a pipe.
+    Raises BadPicture with one of errors.PictureCode, nothing else whatever the file holds; never waits for a pipe.
     """
-    shown = os.fsencode(path).decode("utf-8", "replace") if name is None else name
-    return decode(_bytes_of(path, shown), shown, target_px)
+    shown = shown_name(path) if name is None else name
+    return decode(file_bytes(path, shown), shown, target_px)
 
 
 def decode(data: bytes, name: str, target_px: int | None = None) -> Image:
-    """A file's bytes, what to call it -> its picture. As `read_image`, for bytes that come from a table or an archive."""
+    """A file's bytes, what to call it -> its picture. As `read_image`, for bytes out of a table or an archive."""
+    return decode_through(data, name, target_px, lambda upright: upright)
+
+
+def shown_name(path: Path) -> str:
+    """Path -> text that can be printed and stored, also where the name's bytes are not UTF-8."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def decode_through(
+    data: bytes, name: str, target_px: int | None, last: Callable[[Pillow.Image], Pillow.Image]
+) -> Image:
+    """As `decode`; `last` works on the upright RGB picture inside Pillow, before its pixels are copied out."""
+    if target_px is not None and target_px < 1:
+        raise must_be("target_px", "at least 1, or None for the full picture", target_px)
     if len(data) > MOST_BYTES:
         raise _too_many_bytes(name, len(data))
     try:
         with quiet_decoders():
-            return _decode(data, name, target_px)
+            return _decode(data, name, target_px, last)
     except BadPicture:
         raise
     except MemoryError:
         raise BadPicture(name, "memory", "decoding it needs more memory than this process may use") from None
-    except Pillow.DecompressionBombError as error:
-        raise BadPicture(name, "too-many-pixels", f"inside the file: {error}") from None
+    except Pillow.DecompressionBombError:  # Pillow's own check of what the header does not say: GIF frames, TIFF tiles
+        raise BadPicture(name, "too-many-pixels", "a frame or tile inside it is far larger than any photo") from None
     except Exception as error:  # a damaged file can make a parser raise anything
         raise _broken(name, error) from None
 
 
-def _decode(data: bytes, name: str, target_px: int | None) -> Image:
+def _decode(data: bytes, name: str, target_px: int | None, last: Callable[[Pillow.Image], Pillow.Image]) -> Image:
     picture = open_header(data, name)
     check_pixels(picture, name, scaled=target_px is not None)
     full = picture.size
@@ -75,13 +90,12 @@ def _decode(data: bytes, name: str, target_px: int | None) -> Image:
     picture.load()
     turn = _orientation(picture)
     rgb, colour_notes = to_rgb(_turned(picture, turn))
-    pixels = np.array(rgb)  # (H, W, 3)
     return Image(
-        pixels=pixels,
+        pixels=np.array(last(rgb)),  # (H, W, 3)
         name=name,
         sha256=hashlib.sha256(data).hexdigest(),
         notes=(*_frame_note(picture), *_turn_note(turn_before or turn), *colour_notes),
-        stored_size=_upright_size(full, turn) if drafted else pixels.shape[:2],
+        stored_size=_upright_size(full, turn) if drafted else (rgb.height, rgb.width),
     )
 
 
@@ -122,24 +136,24 @@ def _frame_note(picture: ImageFile.ImageFile) -> list[str]:
 
 
 def _broken(name: str, error: Exception) -> BadPicture:
-    said = f"{error}" or type(error).__name__
+    said = " ".join(str(error).split()) or type(error).__name__
     if "truncated" in said.lower():
         return BadPicture(name, "truncated", "the file ends before its pixels do: copy or download it again")
     return BadPicture(name, "corrupt", f"the decoder gave up: {said}")
 
 
-def _bytes_of(path: Path, name: str) -> bytes:
-    """Path -> all bytes of the regular file there. O_NONBLOCK: opening a pipe nobody writes to must not wait."""
+def file_bytes(path: Path, name: str) -> bytes:
+    """Path -> all bytes of the regular file there, or BadPicture. O_NONBLOCK: opening a pipe must not wait for bytes."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
     try:
         handle = os.open(path, flags)
-        with open(handle, "rb", buffering=0) as file:
+        with os.fdopen(handle, "rb", buffering=0) as file:
             about = os.fstat(handle)
             if not stat.S_ISREG(about.st_mode):
                 raise BadPicture(name, "not-a-file", f"it is {_kind(about.st_mode)}: pass a picture file")
             if about.st_size > MOST_BYTES:
                 raise _too_many_bytes(name, about.st_size)
-            return file.read(MOST_BYTES + 1)  # one more than allowed, in case it is still growing
+            return bytes(file.read()) if about.st_size else b""  # /proc has endless files of size 0
     except (OSError, ValueError) as error:  # ValueError: a name with a null byte
         raise BadPicture(name, _code_of(error), _why(error)) from None
     except MemoryError:

@@ -1,0 +1,50 @@
+"""Where a run stands -> one file, replaced whole or not at all, so that kill -9 at any moment leaves a usable one."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cutaway.errors import BadInput, BadModel
+
+
+def write_whole(path: Path, write: Any) -> None:
+    """Path, writer(partial path) -> the file in place: written beside it, synced, then renamed over it.
+
+    Raises BadInput in one sentence when the disk is full; the older file stays as it was.
+    """
+    partial = path.with_name(path.name + ".partial")
+    try:
+        write(partial)
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except (OSError, RuntimeError) as error:  # torch.save reports a full disk as RuntimeError
+        partial.unlink(missing_ok=True)
+        raise BadInput(
+            f"{path} could not be written ({_reason(error)}); what was saved before is untouched. "
+            "Free some space, then: cutaway resume."
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error).splitlines()[0]
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """State (tensors, numbers, texts, lists, dicts) -> the checkpoint file."""
+    write_whole(path, lambda partial: torch.save(state, partial))
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Checkpoint file -> state; no code in it is run. Raises BadModel where it is damaged."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError, ValueError) as error:
+        raise BadModel(f"The checkpoint {path} is damaged ({str(error).splitlines()[0][:100]}).") from None
+    assert isinstance(state, dict)
+    return state

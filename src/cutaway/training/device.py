@@ -1,0 +1,60 @@
+"""Which processor trains, how exactly it multiplies, and whether this process is one of several (torchrun)."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+
+from cutaway.training.recipe import Precision
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """This process's place: `rank` of `size`; rank 0 writes files and talks."""
+
+    rank: int
+    size: int
+    device: torch.device
+
+    @property
+    def leads(self) -> bool:
+        return self.rank == 0
+
+
+def join_world() -> World:
+    """RANK and WORLD_SIZE in the environment (torchrun sets them) -> this process's place, connected to the others."""
+    size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    cuda = torch.cuda.is_available()
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if cuda else torch.device("cpu")
+    if size > 1 and not dist.is_initialized():
+        dist.init_process_group("nccl" if cuda else "gloo")
+    return World(rank, size, device)
+
+
+def leave_world(world: World) -> None:
+    if world.size > 1 and dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def sum_over(world: World, values: torch.Tensor) -> torch.Tensor:
+    """Sums -> the same sums over all processes."""
+    if world.size > 1:
+        dist.all_reduce(values)
+    return values
+
+
+def native_bfloat16(device: torch.device) -> bool:
+    """Whether bfloat16 products are made in hardware; emulated ones are slower than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    known: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
+
+
+def dtype_for(precision: Precision, device: torch.device) -> torch.dtype:
+    if precision == "auto":
+        return torch.bfloat16 if native_bfloat16(device) else torch.float32
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32

@@ -1,0 +1,99 @@
+"""Recipe: every knob of a training run, with its unit and where its default comes from."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from cutaway.errors import BadInput, must_be
+
+Mode = Literal["scratch", "frozen", "finetune"]
+Optimizer = Literal["adamw", "sgd"]
+Precision = Literal["auto", "float32", "bfloat16"]
+MODES: tuple[Mode, ...] = ("scratch", "frozen", "finetune")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How one network is trained. Values are checked when it is made; a wrong one is a BadInput sentence."""
+
+    mode: Mode = "scratch"
+    epochs: int = 20
+    """Passes over the training fold."""
+    batch_size: int = 128
+    """Pictures per step; all workers together."""
+    optimizer: Optimizer = "adamw"
+    """AdamW (Loshchilov & Hutter 2019) or SGD with Nesterov momentum 0.9."""
+    lr: float = 3e-3
+    """Highest learning rate of the one-cycle schedule (Smith & Topin 2018), per step."""
+    warmup: float = 0.25
+    """Share of the steps in which the rate climbs; it falls to 0 in the rest."""
+    weight_decay: float = 0.02
+    """Decoupled from the gradient; not applied to biases and normalisation."""
+    label_smoothing: float = 0.0
+    """Share of the target spread over all classes (Szegedy et al. 2016)."""
+    dropout: float = 0.2
+    """Probability of dropping a feature before a new head."""
+    hidden: int = 0
+    """Units of a hidden layer in a new head; 0: none (Teachable Machine has 100)."""
+    augment: str = "auto"
+    """none, light, medium, strong, or auto: by the number of training pictures."""
+    patience: int = 0
+    """Epochs without a better validation loss before stopping; 0: a third of the epochs."""
+    head_epochs: int = 10
+    """finetune: passes for the new head alone before the rest is unfrozen."""
+    early_lr: float = 0.01
+    """finetune: the first layers' rate as a share of the last layers' (fastai's 1/100), geometric in between."""
+    precision: Precision = "auto"
+    """auto: bfloat16 where the processor multiplies it natively, else float32."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.mode not in MODES:
+            raise must_be("mode", "scratch, frozen or finetune", self.mode)
+        for name, low in (("epochs", 1), ("batch_size", 1), ("hidden", 0), ("patience", 0), ("head_epochs", 1)):
+            if getattr(self, name) < low:
+                raise must_be(name, f"at least {low}", getattr(self, name))
+        if not 0 < self.lr <= 10:
+            raise must_be("lr", "above 0 and at most 10", self.lr)
+        for name in ("warmup", "label_smoothing", "dropout", "early_lr"):
+            if not 0 <= getattr(self, name) < 1:
+                raise must_be(name, "at least 0 and below 1", getattr(self, name))
+        if self.weight_decay < 0:
+            raise must_be("weight_decay", "at least 0", self.weight_decay)
+        if self.optimizer not in ("adamw", "sgd"):
+            raise must_be("optimizer", "adamw or sgd", self.optimizer)
+        if self.precision not in ("auto", "float32", "bfloat16"):
+            raise must_be("precision", "auto, float32 or bfloat16", self.precision)
+
+    @property
+    def patience_epochs(self) -> int:
+        """Patience in epochs, always shorter than the run."""
+        wanted = self.patience or max(2, -(-self.epochs // 3))
+        return min(wanted, max(1, self.epochs - 1))
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+
+# Where scratch, frozen and finetune differ from the dataclass's defaults. Frozen and finetune heads: the head of a
+# standardised feature vector is logistic regression, for which many cheap epochs and a higher decay cost nothing;
+# finetune: fastai's `fine_tune` (one rate for the head, a hundredth of it for the first layers).
+_BY_MODE: dict[Mode, dict[str, Any]] = {
+    "scratch": {},
+    "frozen": {"epochs": 30, "batch_size": 64, "lr": 2e-3, "weight_decay": 0.1},
+    "finetune": {"epochs": 5, "batch_size": 32, "lr": 1e-3, "weight_decay": 0.02},
+}
+
+
+def recipe_for(mode: Mode, **asked: Any) -> Recipe:
+    """Mode and the knobs that were asked for (None: not asked) -> the recipe."""
+    if mode not in MODES:
+        raise must_be("mode", "scratch, frozen or finetune", mode)
+    known = {f.name for f in dataclasses.fields(Recipe)}
+    unknown = set(asked) - known
+    if unknown:
+        raise BadInput(f"There is no training knob {sorted(unknown)[0]!r}; there are {', '.join(sorted(known))}.")
+    given = {name: value for name, value in asked.items() if value is not None}
+    return Recipe(**{"mode": mode, **_BY_MODE[mode], **given})

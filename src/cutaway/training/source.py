@@ -1,0 +1,57 @@
+"""Sample indices -> (input, target) batches: pictures from the pixel cache, or vectors that a frozen backbone gave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cutaway.engine.prepare import normalise, to_channels
+from cutaway.image import InputContract
+from cutaway.training.augment import Augment, augment
+
+Rows = Callable[[NDArray[np.int64]], NDArray[np.uint8]]
+
+
+class Source(Protocol):
+    """What the loop draws batches from."""
+
+    labels: torch.Tensor
+
+    def batch(self, indices: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
+        """Positions in this source -> the network's input (B, ...); `generator` None: no augmentation."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSource:
+    """`rows(positions)` gives uint8 (B, H, W, 3) at the contract's size; `at` are the positions of this fold's samples."""
+
+    rows: Rows
+    at: NDArray[np.int64]
+    labels: torch.Tensor
+    contract: InputContract
+    augment: Augment
+    device: torch.device
+
+    def batch(self, indices: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
+        pixels = torch.from_numpy(self.rows(self.at[indices.numpy()])).to(self.device, non_blocking=True)
+        x = to_channels(pixels.permute(0, 3, 1, 2), self.contract)  # (B, C, H, W), channels-last memory
+        if generator is not None and self.augment.active:
+            x = augment(x, self.augment, generator)
+        return normalise(x.float(), self.contract)
+
+
+@dataclass(frozen=True, slots=True)
+class VectorSource:
+    """float32 (N, D) already computed."""
+
+    vectors: torch.Tensor
+    labels: torch.Tensor
+
+    def batch(self, indices: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:  # noqa: ARG002
+        return self.vectors[indices]
