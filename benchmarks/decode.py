@@ -3,9 +3,9 @@
     python benchmarks/decode.py [--photos DIR] [--json FILE]
 
 The peer is the fastest Pillow way of our study of photo decoding: JPEG draft to twice the target, EXIF transpose, RGB,
-bicubic. It reads the file and returns pixels, nothing else. Ours also checks the file's kind, size and header, keeps the
-SHA-256, flattens transparency and scales deep gray. All ways decode every file in turn, so that a busy machine slows
-each; the fastest of the rounds counts. The bar: at least 0.90 of the peer's images per CPU-second.
+bicubic. It reads the file and returns pixels, nothing else. Ours also checks the file's kind, size and header, keeps
+the SHA-256, flattens transparency and scales deep gray. All ways decode every file in turn, so that a busy machine
+slows each; the fastest of the rounds counts. The bar: at least 0.90 of the peer's images per CPU-second.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def phone_photos(folder: Path, count: int = 6) -> list[Path]:
 
 
 def measure(name: str, paths: list[Path], rounds: int) -> dict[str, Any]:
-    """Files -> one row: images per CPU-second of the three ways, ratios, the largest difference to the peer in levels."""
+    """Files -> one row: images per CPU-second of each way, ratios, the largest difference to the peer in levels."""
     ways = (ours, two_steps, peer)
     worst = max(int(np.abs(way(p).astype(int) - peer(p)).max()) for p in paths[:20] for way in ways)  # warms up, too
     best = dict.fromkeys(ways, float("inf"))

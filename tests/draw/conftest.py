@@ -33,6 +33,12 @@ def digits_run() -> Run:
     return make_run()
 
 
+@pytest.fixture(scope="session")
+def hostile_run() -> Run:
+    """The same run with markup where names belong."""
+    return make_run(hostile=True)
+
+
 def make_run(hostile: bool = False) -> Run:
     from sklearn.datasets import load_digits
 
@@ -87,7 +93,7 @@ def make_run(hostile: bool = False) -> Run:
                     numbers={"pairs": 1, "distance": 6}),
             Finding("label-error", "info", "9 photos may carry the wrong label.",
                     names=tuple(names[i] for i in folds["test"][3:12]), numbers={"share": 0.005}),
-            Finding("unreadable", "stop", "2 files cannot be read.", names=("digits/3/broken.png", "digits/4/empty.png")),
+            Finding("unreadable", "stop", "2 files cannot be read.", names=("digits/3/bad.png", "digits/4/empty.png")),
         ),
         epochs=tuple(rows), val=val, test=test, looks=1,
         baselines=(Baseline("majority class", common / n, *wilson(common, n), n, 0.0),

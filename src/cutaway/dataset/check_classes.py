@@ -34,9 +34,9 @@ def imbalance(dataset: Dataset, counts: Ints) -> list[Finding]:
     share = counts[large] / counts.sum()
     most, least = dataset.classes[large], dataset.classes[small]
     text = (
-        f"Class {most!r} has {counts[large]:,} pictures and {least!r} {counts[small]:,}, {ratio:.1f} times as many: always "
-        f"answering {most!r} is right {share:.0%} of the time. Add pictures to the small classes, or weigh classes equally "
-        f"in training, and read recall per class, not accuracy."
+        f"Class {most!r} has {counts[large]:,} pictures and {least!r} {counts[small]:,}, {ratio:.1f} times as many: "
+        f"always answering {most!r} is right {share:.0%} of the time. Add pictures to the small classes, or weigh "
+        f"classes equally in training, and read recall per class, not accuracy."
     )
     numbers = {
         "ratio": float(ratio),
@@ -74,9 +74,27 @@ def few(dataset: Dataset, counts: Ints) -> list[Finding]:
 
 
 def shortcut(dataset: Dataset, labels: Ints, found: tuple[Shortcut, ...]) -> list[Finding]:
-    """Shortcuts whose lower bound goes 20 % of the way from chance to perfect (info) or 40 % (warn)."""
+    """Shortcuts, strongest first -> one finding where the first one's lower bound goes 20 % of the way from chance to
+    perfect (info) or 40 % (warn); the others that do are named with it."""
+    telling = [s for s in found if s.low >= NOTICEABLE]
+    if not telling:
+        return []
     names = [dataset.classes[int(k)] for k in np.unique(labels)]
-    return [_shortcut(names, s) for s in found if s.low >= NOTICEABLE]
+    first, others = telling[0], telling[1:]
+    strong = first.low >= STRONG
+    means = some([f"{name} {mean:.3g}" for name, mean in zip(names, first.means, strict=True)], SHOWN)
+    also = f" So does, alone: {some([f'{s.statistic} ({s.accuracy:.0%})' for s in others], SHOWN)}." if others else ""
+    remedy = (
+        "mix pictures of each kind into every class before trusting a score."
+        if strong
+        else "look whether it is the subject or the way it was photographed."
+    )
+    text = (
+        f"The {first.statistic} alone tells the classes apart {first.accuracy:.0%} of the time (chance: "
+        f"{first.chance:.0%}; means: {means}).{also} A network will learn that first; {remedy}"
+    )
+    numbers = {"chance": first.chance, **{s.statistic: s.accuracy for s in telling}}
+    return [Finding("shortcut", "warn" if strong else "info", text, numbers=numbers)]
 
 
 def label_findings(dataset: Dataset, errors: LabelErrors) -> list[Finding]:
@@ -87,8 +105,9 @@ def label_findings(dataset: Dataset, errors: LabelErrors) -> list[Finding]:
     if not errors.trusted:
         bar = errors.majority + TRUSTED * (1 - errors.majority)
         text = (
-            f"Labels were not checked: on the features at hand a plain classifier repeats {errors.accuracy:.0%} of them, "
-            f"and below {bar:.0%} its doubts would be noise. Embeddings of a trained backbone are stronger features."
+            f"Labels were not checked: on the features at hand a plain classifier repeats {errors.accuracy:.0%} of "
+            f"them, and below {bar:.0%} its doubts would be noise. Embeddings of a trained backbone are stronger "
+            f"features."
         )
         return [Finding("unchecked-labels", "info", text, numbers=numbers)]
     if not errors.doubts:
@@ -105,22 +124,6 @@ def label_findings(dataset: Dataset, errors: LabelErrors) -> list[Finding]:
     )
     pairs = tuple((name, classes[d.suggested]) for name, d in zip(names, errors.doubts, strict=True))
     return [Finding("label-error", "warn", text, names, pairs, {**numbers, "doubts": float(len(names))})]
-
-
-def _shortcut(names: list[str], s: Shortcut) -> Finding:
-    means = some([f"{name} {mean:.3g}" for name, mean in zip(names, s.means, strict=True)], SHOWN)
-    strong = s.low >= STRONG
-    remedy = (
-        "mix pictures of each kind into every class before trusting a score."
-        if strong
-        else "look whether it is the subject or the way it was photographed."
-    )
-    text = (
-        f"The {s.statistic} alone tells the classes apart {s.accuracy:.0%} of the time (chance: {s.chance:.0%}; means: "
-        f"{means}). A network will learn that first; {remedy}"
-    )
-    numbers = {"accuracy": s.accuracy, "chance": s.chance, "strength": s.strength, "low": s.low}
-    return Finding("shortcut", "warn" if strong else "info", text, numbers=numbers)
 
 
 def _classes(dataset: Dataset, counts: Ints, which: list[int]) -> str:

@@ -142,8 +142,8 @@ def _near(samples: tuple[Sample, ...], pairs: list[Duplicate]) -> list[Finding]:
         return f"{samples[pair.first].name} = {samples[pair.second].name} ({pair.how})"
 
     text = (
-        f"{count(len(pairs), 'pair')} of near-duplicate pictures: {_shown(pairs, shown)}. They are kept, always on one "
-        f"side of a split; delete one of each if they add nothing."
+        f"{count(len(names), 'picture')} nearly the same as another one: {_shown(pairs, shown)}. All are kept, copies "
+        f"always on one side of a split; delete one of each if they add nothing."
     )
     numbers = {"pairs": float(len(pairs)), "pictures": float(len(names))}
     return [Finding("near-duplicate", "warn", text, names, _pairs(samples, pairs), numbers)]

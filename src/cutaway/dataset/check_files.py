@@ -55,7 +55,9 @@ def unreadable(dataset: Dataset, evidence: Evidence) -> list[Finding]:
         by_code[failure.code].append(failure.name)
     found = [_no_picture(name, size) for name, size in _unreadable_classes(dataset, evidence)]
     for code, names in sorted(by_code.items(), key=lambda item: (-len(item[1]), item[0])):
-        what = f"{count(len(names), 'file')} cannot be used, because each {WHY[code]} ({code}): {some(names)}."
+        what = (
+            f"{count(len(names), 'file')} cannot be used, because {_each(names)} {WHY[code]} ({code}): {some(names)}."
+        )
         text = f"{what} Training leaves {_it(names)} out; replace or delete {_it(names)} to be rid of this line."
         numbers = {"files": float(len(names)), "of": float(len(dataset))}
         found.append(Finding("unreadable", "warn", text, tuple(names), numbers=numbers))
@@ -70,7 +72,9 @@ def odd(dataset: Dataset, evidence: Evidence) -> list[Finding]:
             by_note["rotated" if note.startswith("rotated-") else note].append(sample.name)
     found = []
     for note, names in sorted(by_note.items()):
-        text = f"{count(len(names), 'picture')}, each {ODD.get(note, f'read with the note {note!r}')}: {some(names)}."
+        done = ODD.get(note, f"read with the note {note!r}")
+        each = "" if len(names) == 1 else "each "
+        text = f"{count(len(names), 'picture')}, {each}{done}: {some(names)}."
         found.append(Finding("odd", "info", text, tuple(names), numbers={"pictures": float(len(names))}))
     return found + _wrong_endings(dataset, evidence)
 
@@ -140,6 +144,10 @@ def _no_picture(name: str, size: int) -> Finding:
         f"files or take the class out."
     )
     return Finding("unreadable", "stop", text, numbers={"files": float(size)})
+
+
+def _each(names: list[str]) -> str:
+    return "it" if len(names) == 1 else "each"
 
 
 def _it(names: list[str] | tuple[str, ...]) -> str:

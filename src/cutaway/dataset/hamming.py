@@ -66,8 +66,9 @@ def _stripe(views: Hashes, hashes: Hashes, start: int, distance: int, both_ways:
     total, kinds = views.shape
     words, counts = np.empty(ROWS * COLUMNS, np.uint64), np.empty(ROWS * COLUMNS, np.uint8)
     found: list[Candidates] = []
-    for top in range(start, min(start + STRIPE, total), ROWS):
-        bottom = min(top + ROWS, total)
+    end = min(start + STRIPE, total)
+    for top in range(start, end, ROWS):
+        bottom = min(top + ROWS, end)
         for left in range(0 if both_ways else top, total, COLUMNS):
             right = min(left + COLUMNS, total)
             high, wide = bottom - top, right - left

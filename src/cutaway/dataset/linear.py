@@ -16,7 +16,7 @@ Ints = NDArray[np.integer[Any]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Linear:
-    """A fitted pipeline; `rows` is how many rows it was fitted on, `converged` whether the optimiser ended by itself."""
+    """A fitted pipeline; fitted on `rows` rows; `converged` tells whether the optimiser ended by itself."""
 
     pipeline: Any
     rows: int

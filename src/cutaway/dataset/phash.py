@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from cutaway.dataset.resample import Floats, to_gray, window
+from cutaway.dataset.resample import Floats, through, to_gray, window
 from cutaway.dataset.steps import Steps, result_of
 from cutaway.errors import BadInput
 from cutaway.events import Progress
@@ -64,7 +64,7 @@ def hashing_orientations(pixels: NDArray[np.uint8]) -> Steps[Hashes]:
     rows, columns = window(pixels.shape[1], SIDE), window(pixels.shape[2], SIDE)
     for start in range(0, len(pixels), BATCH):
         gray = to_gray(pixels[start : start + BATCH])
-        hashes[start : start + BATCH] = _turned_bits(_frequencies(rows @ gray @ columns.T))
+        hashes[start : start + BATCH] = _turned_bits(_frequencies(through(rows, gray, columns)))
         yield Progress("fingerprints", min(start + BATCH, len(pixels)), len(pixels), "pictures")
     return hashes
 
@@ -78,7 +78,7 @@ def hashing_crops(pixels: NDArray[np.uint8], starts: Sequence[tuple[float, float
         gray = to_gray(pixels[start : start + BATCH])
         for k, (top, left) in enumerate(starts):
             rows, columns = window(height, SIDE, CROP_SHARE, top), window(width, SIDE, CROP_SHARE, left)
-            hashes[start : start + BATCH, k] = _bits(_frequencies(rows @ gray @ columns.T))
+            hashes[start : start + BATCH, k] = _bits(_frequencies(through(rows, gray, columns)))
         yield Progress("fingerprints of crops", min(start + BATCH, len(pixels)), len(pixels), "pictures")
     return hashes
 

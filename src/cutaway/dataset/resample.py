@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +33,14 @@ def window(length: int, samples: int, share: float = 1.0, start: float = 0.0) ->
     return matrix
 
 
+def through(rows: Floats, planes: Floats, columns: Floats) -> Floats:
+    """Matrices (h, H) and (w, W) of `window`, planes (..., H, W) -> float32 (..., h, w)."""
+    small: NDArray[Any] = rows @ planes @ columns.T
+    return small
+
+
 def shrink(pixels: NDArray[np.uint8], side: int) -> Floats:
     """uint8 (N, H, W, 3) -> float32 (N, side, side, 3), the mean of the area under each cell, in [0, 255]."""
     rows, columns = window(pixels.shape[1], side), window(pixels.shape[2], side)
     planes = pixels.transpose(0, 3, 1, 2).astype(np.float32)  # (N, 3, H, W)
-    return np.ascontiguousarray((rows @ planes @ columns.T).transpose(0, 2, 3, 1))
+    return np.ascontiguousarray(through(rows, planes, columns).transpose(0, 2, 3, 1))

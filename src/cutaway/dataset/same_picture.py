@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutaway.dataset.phash import CROP_SHARE, CROP_STARTS, turned
-from cutaway.dataset.resample import Floats, shrink, to_gray, window
+from cutaway.dataset.resample import Floats, shrink, through, to_gray, window
 
 Indices = NDArray[np.int64]
 SIDE = 32
@@ -65,7 +65,8 @@ def _turned_correlation(a: Floats, b: Floats, orientation: Indices) -> Floats:
     upright = a.copy()
     for o in np.unique(orientation):
         upright[orientation == o] = turned(a[orientation == o], int(o))
-    return np.einsum("pn,pn->p", _centred(upright), _centred(b))
+    correlation: Floats = np.einsum("pn,pn->p", _centred(upright), _centred(b))
+    return correlation
 
 
 def crop_likeness(pixels: NDArray[np.uint8], first: Indices, second: Indices, crop: Indices) -> Floats:
@@ -92,7 +93,7 @@ def _glance(a: Floats, b: Floats, crop: Indices) -> Floats:
         rows = window(a.shape[1], GLANCE, CROP_SHARE, top)
         columns = window(a.shape[2], GLANCE, CROP_SHARE, left)
         of_this = crop == k
-        out[of_this] = (_unit(rows @ a[of_this] @ columns.T) * b[of_this]).sum((1, 2))
+        out[of_this] = (_unit(through(rows, a[of_this], columns)) * b[of_this]).sum((1, 2))
     return out
 
 
@@ -100,7 +101,7 @@ def _best_window(a: Floats, b: Floats) -> Floats:
     rows, columns = _windows(a.shape[1], a.shape[2])  # (100, 16, H), (100, 16, W)
     best = np.full(len(a), -1, np.float32)
     for row, column in zip(rows, columns, strict=True):
-        best = np.maximum(best, (_unit(row @ a @ column.T) * b).sum((1, 2)))
+        best = np.maximum(best, (_unit(through(row, a, column)) * b).sum((1, 2)))
     return best
 
 
@@ -113,7 +114,7 @@ def _windows(height: int, width: int) -> tuple[Floats, Floats]:
 
 
 def _small(gray: Floats) -> Floats:
-    return _unit(window(gray.shape[1], GLANCE) @ gray @ window(gray.shape[2], GLANCE).T)
+    return _unit(through(window(gray.shape[1], GLANCE), gray, window(gray.shape[2], GLANCE)))
 
 
 def _unit(planes: Floats) -> Floats:

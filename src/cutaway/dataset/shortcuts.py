@@ -75,8 +75,8 @@ def measuring_statistics(
 def shortcuts(table: NDArray[np.float64], labels: NDArray[np.integer[Any]], seed: int = 0) -> tuple[Shortcut, ...]:
     """Statistics (N, S) in STATISTICS' order, labels (N,) -> one Shortcut per statistic that varies, strongest first.
 
-    Each is judged by a decision tree with as many questions as the classes need (two at least), five-fold. Nothing is
-    said where a class has fewer than five pictures.
+    Each is judged by a decision tree with two leaves per class, five-fold. Nothing is said where a class has fewer than
+    five pictures.
     """
     names, given, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if len(names) < 2 or counts.min() < FOLDS:
@@ -91,9 +91,11 @@ def _tried(column: int, table: NDArray[np.float64], given: NDArray[np.integer[An
     from sklearn.tree import DecisionTreeClassifier
 
     counts = np.bincount(given)
-    depth = max(2, int(np.ceil(np.log2(len(counts)))))
-    least = max(1, len(given) // 100)  # a leaf of a few pictures is luck
-    tree = DecisionTreeClassifier(max_depth=depth, min_samples_leaf=least, class_weight="balanced", random_state=seed)
+    leaves = 2 * len(counts)
+    least = max(1, int(counts.min()) // 10)  # a leaf of a few pictures is luck
+    tree = DecisionTreeClassifier(
+        max_leaf_nodes=leaves, min_samples_leaf=least, class_weight="balanced", random_state=seed
+    )
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
     answer = cross_val_predict(tree, table[:, [column]], given, cv=folds)
     right = np.bincount(given, weights=answer == given) / counts

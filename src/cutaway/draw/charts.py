@@ -104,10 +104,11 @@ def reliability_diagram(
 def bar_chart(
     names: Sequence[str], values: Sequence[float], *, title: str, x_label: str, write: Writer = plain
 ) -> Content:
-    """Names and values >= 0 -> horizontal bars, name above nothing: beside, cut where long."""
+    """Names and values >= 0 -> horizontal bars with the name before and the value behind."""
     if not names:
         return empty(title)
-    pitch, left, right = 24.0, 130.0, 64.0
+    pitch, right = 24.0, 64.0
+    left = 16 + 6.8 * min(18, max(map(len, names)))
     height = 10 + pitch * len(names) + 40
     high = rounded_out(0.0, max([*finite(values), 1e-12]))[1]
     x = Axis(0.0, high, left, WIDTH - right)

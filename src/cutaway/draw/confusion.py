@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 
 from cutaway.draw.scale import percent
@@ -18,19 +19,19 @@ def confusion_heatmap(
     """Counts (K, K), rows true, columns answered -> SVG. Cells are shaded by their share of the row: right answers in
     one hue, wrong ones in another. Cells named "t,p" in `opens` are buttons (role, label, data-cell)."""
     k = len(classes)
-    longest = max([len(c) for c in classes] + [1])
-    margin = min(150.0, 26 + 6.8 * min(longest, 18))
+    longest = min(18, max([len(c) for c in classes] + [1]))
+    font = max(6.0, min(12.0, 0.8 * (WIDTH - 80) / max(1, k)))
+    margin = 24 + 0.58 * font * longest
     side = min(LARGEST_CELL, (WIDTH - margin - 8) / max(1, k))
-    width, height = margin + side * k + 8, margin + side * k + 8
-    font = max(5.0, min(12.0, side * 0.8))
-    every = max(1, round(7.0 / side + 0.49))  # label every n-th class when rows are thinner than letters
+    width, height = max(170.0, margin + side * k + 8), margin + side * k + 8
+    every = math.ceil(font / side)  # name every n-th class when rows are thinner than letters
     body = [text("true class ↓   answered →", 2, 12, font_size="11")] if k > 1 else []
     for i, name in enumerate(classes):
         if i % every == 0:
             at = margin + side * (i + 0.5)
             label = shortened(name, 18)
             body.append(text(label, margin - 6, at + font * 0.35, anchor="end", class_="ink", font_size=f"{font:g}"))
-            body.append(_across(label, at, margin, font, flat=len(label) * 6.8 < side))
+            body.append(_across(label, at, margin, font, flat=len(label) * 0.58 * font < side))
     first = True
     for t, row in enumerate(matrix):
         total = sum(row)

@@ -61,15 +61,18 @@ def pareto(points: Sequence[Point]) -> list[int]:
 
 
 def _front_names(points: Sequence[Point], front: Sequence[int], x: Axis, y: Axis) -> list[Content]:
-    """-> names beside the front's points, those that would collide with the one before left to the hover title."""
+    """-> names above and left of the front's points (nothing can lie there: it would be on the front itself).
+
+    Names that would leave the plot or meet one already written are left to the hover title.
+    """
     drawn: list[Content] = []
-    taken: list[tuple[float, float]] = []
+    taken: list[tuple[float, float, float]] = []  # left, right, baseline
     for i in reversed(front):
-        cx, cy = x.at(points[i].x), y.at(points[i].y)
-        end = cx > WIDTH * 0.55
-        place = (cx + (-9 if end else 9), cy - 8)
-        if all(abs(cy - b) > 14 or abs(cx - a) > 150 for a, b in taken):
-            words = shortened(points[i].name, 30)
-            drawn.append(text(words, *place, anchor="end" if end else None, class_="ink", font_size="11"))
-            taken.append((cx, cy))
+        words = shortened(points[i].name, 34)
+        right, base = x.at(points[i].x) - 6, y.at(points[i].y) - 5
+        left = right - 5.9 * len(words)
+        clear = all(abs(base - b) > 12 or left > r + 4 or right < a - 4 for a, r, b in taken)
+        if left > LEFT and clear:
+            drawn.append(text(words, right, base, anchor="end", class_="ink", font_size="11"))
+            taken.append((left, right, base))
     return drawn

@@ -13,8 +13,8 @@ Content = str  # finished markup: only `tag` and `text` make it
 # 4.5:1 on their background; they stay apart in all three kinds of colour blindness, and lines differ in dashes too.
 LIGHT = {
     "bg": "#fcfcfa", "panel": "#ffffff", "ink": "#1c2024", "muted": "#59626d", "rule": "#dfe0da", "grid": "#ecece6",
-    "accent": "#0b5cab", "on-accent": "#ffffff", "c1": "#0b62b0", "c2": "#bd4f06", "c3": "#0a7656", "soft": "#eef3f8",
-    "heat": "#0b62b0", "miss": "#bd4f06", "stop": "#b3261e", "warn": "#8a5800", "info": "#0b5cab", "good": "#0a7656",
+    "accent": "#0b5cab", "on-accent": "#ffffff", "c1": "#0b62b0", "c2": "#b04803", "c3": "#0a7656", "soft": "#eef3f8",
+    "heat": "#0b62b0", "miss": "#b04803", "stop": "#b3261e", "warn": "#8a5800", "info": "#0b5cab", "good": "#0a7656",
 }  # fmt: skip
 DARK = {
     "bg": "#14171a", "panel": "#1b1f23", "ink": "#e9e7e2", "muted": "#a4adb7", "rule": "#333a41", "grid": "#272d33",
@@ -58,6 +58,7 @@ def picture(width: float, height: float, title: str, says: str, *body: Content, 
         "svg", *body,
         xmlns="http://www.w3.org/2000/svg", viewBox=f"0 0 {_number(width)} {_number(height)}", role=role,
         aria_label=f"{title}. {says}", class_="chart",
+        style=f"max-width:{round(1.3 * width)}px",  # beyond, a small matrix would fill the page with giant letters
     )  # fmt: skip
 
 
@@ -87,7 +88,7 @@ def variables(palette: dict[str, str]) -> str:
 
 def shortened(words: str, most: int) -> str:
     """-> at most `most` characters, the end cut; names keep their full text in the hover title."""
-    return words if len(words) <= most else words[: max(1, most - 1)] + "…"
+    return words if len(words) <= most else words[: max(0, most - 1)] + "…"
 
 
 def clean(words: str) -> str:

@@ -38,7 +38,8 @@ def sweep_page(
     return page(
         "sweep.html.j2", Book({}), {},
         title=title, sections=(("cost", "Cost"), ("trials", "Trials")), footer=created, created=created,
-        command=command, lead=lead(trials, photos, fold), trials=trials, knobs=knobs, photos=photos, fold=fold,
+        command=command, lead=lead(trials, photos, fold), trials=trials, knobs=knobs,
+        notes=any(t.note for t in trials), photos=photos, fold=fold,
         kinds={k: "number" if all(_is_number(t.settings.get(k, "0")) for t in trials) else "text" for k in knobs},
         by_seconds=by_seconds, by_parameters=by_parameters,
     )  # fmt: skip

@@ -27,6 +27,8 @@ class Value:
 
     node: fx.Node
     shape: tuple[int, ...]
+    made_by: str = ""
+    """Kind of the layer that made it ("Softmax"); "" for a function's value."""
 
     @property
     def channels(self) -> int:
@@ -48,12 +50,18 @@ class Emit:
 
     def layer(self, module: nn.Module, x: Value, shape: Sequence[int], suffix: str = "") -> Value:
         """Adds `module` on `x`; it makes `shape`. Named after the Keras layer, `suffix` appended."""
-        return Value(self._builder.layer(self._named(suffix), module, x.node), self._checked(shape))
+        node = self._builder.layer(self._named(suffix), module, x.node)
+        passed_on = isinstance(module, nn.Identity | nn.Dropout | nn.Flatten)
+        return Value(node, self._checked(shape), x.made_by if passed_on else type(module).__name__)
 
     def call(self, function: Callable[..., Any], *args: Any, shape: Sequence[int], suffix: str = "", **kwargs: Any) -> Value:
         """Adds a listed function; its Value arguments become their nodes."""
         plain = [_plain(a) for a in args]
         return Value(self._builder.call(self._named(suffix), function, *plain, **kwargs), self._checked(shape))
+
+    @property
+    def has_weights(self) -> bool:
+        return bool(self._roles)
 
     def refuse(self, why: str) -> BadModel:
         return BadModel(f"{self.where}: {why}")

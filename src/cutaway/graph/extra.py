@@ -1,4 +1,4 @@
-"""Layers that files use and torch.nn lacks: 'same' padding that depends on the input's size, flatten in channels-last order."""
+"""Layers that files use and torch.nn lacks: 'same' padding that depends on the input's size, channels-last flatten, ..."""
 
 from __future__ import annotations
 
@@ -44,12 +44,10 @@ class SamePad2d(nn.Module):
 
 
 class ChannelsLastFlatten(nn.Module):
-    """(N, C, H, W) -> (N, H*W*C): flatten in the order that channels-last programs (Keras, TFLite) write."""
+    """(N, C, H, W) -> (N, H*W*C), (N, C, L) -> (N, L*C): flatten in the order of channels-last programs (Keras, TFLite)."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if x.ndim == 4:
-            x = x.permute(0, 2, 3, 1)
-        return x.flatten(1)
+        return x.movedim(1, -1).flatten(1)
 
 
 class SamePool2d(nn.Module):
@@ -70,8 +68,49 @@ class SamePool2d(nn.Module):
         return f"kernel_size={self.kernel_size}, stride={self.stride}"
 
 
+class ClippedReLU(nn.Module):
+    """x -> top where x >= top, x down to `threshold`, below it negative_slope * (x - threshold). Any shape.
+
+    Keras' ReLU in full; `top` None: no upper end.
+    """
+
+    def __init__(self, top: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0) -> None:
+        super().__init__()
+        self.top = top
+        self.negative_slope = negative_slope
+        self.threshold = threshold
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        kept = x if self.top is None else x.clamp(max=self.top)
+        return torch.where(x >= self.threshold, kept, self.negative_slope * (x - self.threshold))
+
+    def extra_repr(self) -> str:
+        return f"top={self.top}, negative_slope={self.negative_slope}, threshold={self.threshold}"
+
+
+class Rescale(nn.Module):
+    """(N, C, ...) -> x * scale + offset, one number each for all channels or one a channel; fixed, never trained."""
+
+    def __init__(self, scale: tuple[float, ...], offset: tuple[float, ...]) -> None:
+        super().__init__()
+        self.scale = tuple(float(v) for v in scale)
+        self.offset = tuple(float(v) for v in offset)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self._shaped(self.scale, x) + self._shaped(self.offset, x)
+
+    @staticmethod
+    def _shaped(numbers: tuple[float, ...], x: torch.Tensor) -> torch.Tensor | float:
+        return numbers[0] if len(numbers) == 1 else x.new_tensor(numbers).view(-1, *[1] * (x.ndim - 2))
+
+    def extra_repr(self) -> str:
+        return f"scale={self.scale}, offset={self.offset}"
+
+
 KINDS: dict[str, type[nn.Module]] = {
     "SamePad2d": SamePad2d,
     "SamePool2d": SamePool2d,
     "ChannelsLastFlatten": ChannelsLastFlatten,
+    "ClippedReLU": ClippedReLU,
+    "Rescale": Rescale,
 }

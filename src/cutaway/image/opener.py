@@ -46,7 +46,7 @@ def open_header(data: bytes, name: str) -> ImageFile.ImageFile:
     Raises BadPicture empty or not-an-image, and whatever a parser raises where the format is clear but broken.
     """
     if not data:
-        raise BadPicture(name, "empty", "the file has 0 bytes: copy it again from where it came")
+        raise empty(name)
     problems = []
     for format_name, factory in _factories(data[:16], name):
         try:
@@ -55,6 +55,10 @@ def open_header(data: bytes, name: str) -> ImageFile.ImageFile:
             why = "damaged" if "not identified" in str(error) else " ".join(str(error).split())
             problems.append(f"begins like {format_name}, but its header cannot be read: {why}")
     raise BadPicture(name, "not-an-image", "; ".join(problems) or f"its content is none of {READS}")
+
+
+def empty(name: str) -> BadPicture:
+    return BadPicture(name, "empty", "the file has 0 bytes: copy it again from where it came")
 
 
 def check_pixels(picture: ImageFile.ImageFile, name: str, *, scaled: bool) -> None:

@@ -20,7 +20,7 @@ from PIL import ImageFile
 
 from cutaway.errors import BadPicture, PictureCode, must_be
 from cutaway.image.colour import to_rgb
-from cutaway.image.opener import MOST_BYTES, check_pixels, is_jpeg, open_header
+from cutaway.image.opener import MOST_BYTES, check_pixels, empty, is_jpeg, open_header
 from cutaway.image.picture import Image
 from cutaway.image.quiet import quiet_decoders
 
@@ -143,21 +143,29 @@ def _broken(name: str, error: Exception) -> BadPicture:
 
 
 def file_bytes(path: Path, name: str) -> bytes:
-    """Path -> all bytes of the regular file there, or BadPicture. O_NONBLOCK: opening a pipe must not wait for bytes."""
+    """Path -> all bytes of the regular file there, or BadPicture. O_NONBLOCK: opening a pipe must not wait."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
     try:
         handle = os.open(path, flags)
-        with os.fdopen(handle, "rb", buffering=0) as file:
-            about = os.fstat(handle)
-            if not stat.S_ISREG(about.st_mode):
-                raise BadPicture(name, "not-a-file", f"it is {_kind(about.st_mode)}: pass a picture file")
-            if about.st_size > MOST_BYTES:
-                raise _too_many_bytes(name, about.st_size)
-            return bytes(file.read()) if about.st_size else b""  # /proc has endless files of size 0
+        try:
+            _check_file(os.fstat(handle), name)
+            with os.fdopen(handle, "rb", buffering=0, closefd=False) as file:
+                return bytes(file.read())
+        finally:
+            os.close(handle)
     except (OSError, ValueError) as error:  # ValueError: a name with a null byte
         raise BadPicture(name, _code_of(error), _why(error)) from None
     except MemoryError:
         raise BadPicture(name, "memory", "reading it needs more memory than this process may use") from None
+
+
+def _check_file(about: os.stat_result, name: str) -> None:
+    if not stat.S_ISREG(about.st_mode):
+        raise BadPicture(name, "not-a-file", f"it is {_kind(about.st_mode)}: pass a picture file")
+    if about.st_size > MOST_BYTES:
+        raise _too_many_bytes(name, about.st_size)
+    if about.st_size == 0:  # before reading: /proc has endless files of size 0
+        raise empty(name)
 
 
 def _too_many_bytes(name: str, found: int) -> BadPicture:

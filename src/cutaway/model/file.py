@@ -48,12 +48,11 @@ def is_ours(path: Path) -> bool:
         return False
 
 
-def open_model(path: Path | str) -> Model:
+def read_own(path: Path) -> Model:
     """Path of a file that save_model wrote -> the same Model, weights bit for bit.
 
     Raises BadModel where the file is damaged or is not a Cutaway model.
     """
-    path = Path(path)
     header, tensors = _read(path)
     if header.get("format") != FORMAT:
         raise BadModel(f"{path.name} is in the format {header.get('format')!r}; this Cutaway reads {FORMAT!r}.")

@@ -119,7 +119,7 @@
     const count = data.confusion[t][p];
     const [truth, answer] = [data.classes[t], data.classes[p]];
     dialog.querySelector("h2").textContent =
-      t === p ? `${count} × ${truth}, answered rightly` : `${count} × ${truth}, answered ${answer}`;
+      t === p ? `${count} of “${truth}”, answered rightly` : `${count} of “${truth}”, answered “${answer}”`;
     dialog.querySelector(".note").textContent =
       shown.length < count ? `The ${shown.length} with the highest loss of ${count}, worst first.` : "Highest loss first.";
     dialog.querySelector(".pictures").replaceChildren(...shown.map(figure));

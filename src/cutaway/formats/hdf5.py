@@ -1,0 +1,106 @@
+"""Careful reading of HDF5: local data only, claimed sizes checked against the file's before anything is allocated."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from cutaway.errors import BadModel
+from cutaway.formats.keras_weights import Stored
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_MOST_ATTRIBUTE = 50_000_000
+_MOST_STRETCH = 20
+"""A compressed file may claim this many times its own bytes."""
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[h5py.File]:
+    """Path -> the open file; every error of the HDF5 library inside the block becomes a BadModel that names the file."""
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            yield file
+    except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError, SystemError, MemoryError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise BadModel(f"{path.name} is a damaged or truncated HDF5 file ({reason[:150]}).") from None
+
+
+def text_attribute(item: Any, name: str) -> str | None:
+    """Attribute as text; None where there is no such attribute."""
+    if name not in item.attrs:
+        return None
+    _must_be_small(item, name)
+    value = item.attrs[name]
+    if isinstance(value, bytes):
+        return value.decode("utf-8")
+    if not isinstance(value, str):
+        raise ValueError(f"attribute {name} is not a text")
+    return value
+
+
+def names_attribute(item: Any, name: str) -> list[str]:
+    """Attribute that lists names; those over 64 kB are split into name0, name1, ... Empty where there is none."""
+    if name in item.attrs:
+        return _names(item, name)
+    found: list[str] = []
+    part = 0
+    while f"{name}{part}" in item.attrs:
+        found += _names(item, f"{name}{part}")
+        part += 1
+    return found
+
+
+def _names(item: Any, name: str) -> list[str]:
+    _must_be_small(item, name)
+    values = np.atleast_1d(item.attrs[name])
+    if values.ndim != 1 or values.dtype.kind not in "SUO":
+        if values.size == 0:  # an empty list is kept as an empty array of floats
+            return []
+        raise ValueError(f"attribute {name} is not a list of names")
+    return [v.decode("utf-8") if isinstance(v, bytes) else str(v) for v in values.tolist()]
+
+
+def _must_be_small(item: Any, name: str) -> None:
+    kept = item.attrs.get_id(name)
+    if kept.get_storage_size() > _MOST_ATTRIBUTE or np.prod(kept.shape, dtype=float) > _MOST_ATTRIBUTE:
+        raise ValueError(f"attribute {name} claims more than {_MOST_ATTRIBUTE:,} bytes")
+
+
+def inside(group: Any, path: str) -> Any:
+    """Group, "a/b/c" -> the item there; None where there is none. Raises ValueError where a link leads out of the file."""
+    item = group
+    for part in path.split("/"):
+        if not part:
+            continue
+        if not isinstance(item, h5py.Group) or part not in item:
+            return None
+        if isinstance(item.get(part, getlink=True), h5py.ExternalLink):
+            raise ValueError(f"{path} is a link to another file")
+        item = item[part]
+    return item
+
+
+def stored(dataset: Any, path: str, file_bytes: int) -> Stored:
+    """Dataset -> its shape now, its numbers later. Raises ValueError where it is none or claims more than the file can hold."""
+    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
+        raise ValueError(f"{path} holds no array")
+    if dataset.is_virtual or dataset.external:
+        raise ValueError(f"{path} keeps its numbers in another file")
+    claimed = int(np.prod(dataset.shape, dtype=object)) * dataset.dtype.itemsize
+    room = dataset.id.get_storage_size() if dataset.chunks is None else file_bytes * _MOST_STRETCH
+    if claimed > room:
+        raise ValueError(f"{path} claims {claimed:,} bytes where the file holds {min(room, file_bytes):,}")
+    if claimed > file_bytes * _MOST_STRETCH:
+        raise ValueError(f"{path} claims {claimed:,} bytes in a file of {file_bytes:,}")
+
+    def read() -> NDArray[Any]:
+        values: NDArray[Any] = dataset[()]
+        return np.asarray(values)
+
+    return Stored(tuple(int(n) for n in dataset.shape), read)

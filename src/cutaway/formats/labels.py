@@ -1,0 +1,40 @@
+"""labels.txt beside a model file -> class names in output order."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_MOST_BYTES = 1_000_000
+_NUMBERED = re.compile(r"(\d+)[ \t]+(.*\S)")
+
+
+def class_names(beside: Path, count: int) -> tuple[tuple[str, ...], list[str]]:
+    """Model file, number of outputs -> (names in output order, sentences of note).
+
+    Reads labels.txt in the same folder ("0 Cat" lines, or plain names; UTF-8); "class 0", "class 1", ... where there is
+    none or it does not fit.
+    """
+    plain = tuple(f"class {n}" for n in range(count))
+    path = beside.with_name("labels.txt")
+    if not path.is_file():
+        return plain, [f"The file does not name its classes; they are called class 0 to class {count - 1}."]
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            return plain, [f"labels.txt has more than {_MOST_BYTES:,} bytes and was not read."]
+        names = parse_labels(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        return plain, [f"labels.txt beside the file could not be read ({type(error).__name__})."]
+    if len(names) != count:
+        return plain, [f"labels.txt beside the file names {len(names)} classes; the network has {count}, so it was not used."]
+    return names, []
+
+
+def parse_labels(text: str) -> tuple[str, ...]:
+    """Text of a labels.txt -> names. Numbers are dropped where every line has one and they run 0, 1, 2, ... in some order."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    found = [_NUMBERED.fullmatch(line) for line in lines]
+    rows = sorted((int(m[1]), m[2]) for m in found if m and len(m[1]) < 9)
+    if [number for number, _ in rows] != list(range(len(lines))):
+        return tuple(lines)
+    return tuple(name for _, name in rows)
