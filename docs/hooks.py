@@ -6,10 +6,10 @@ docstrings. A new room, module or option appears here by itself.
 
 from __future__ import annotations
 
-import ast
+import html
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mkdocs.structure.files import File, Files
 
@@ -54,13 +54,57 @@ def room_page(room: str) -> str:
     return f"# `cutaway.{room}`\n\n::: cutaway.{room}\n    options:\n      show_root_heading: false\n      show_root_toc_entry: false\n"
 
 
-def first_sentence(text: str | None) -> str:
-    return " ".join((text or "").strip().split("\n\n")[0].split())
-
-
 def verbs_page() -> str:
-    return "# Verbs\n"
+    """-> Markdown: each verb with its sentence, how it is called from both doors, and a table of its options."""
+    head = (
+        "# Verbs\n\nEverything a person can ask for. Each is one function, and this page, `cutaway VERB --help` and the "
+        "arguments in Python are made of the same options.\n"
+    )
+    return "\n\n".join([head, *(section(verb) for verb in verbs())])
 
 
-def docstring(path: Path) -> str:
-    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+def verbs() -> list[Any]:
+    """-> the verbs, in the order of `cutaway.verbs.VERBS`."""
+    from cutaway.verbs import VERBS
+
+    return list(VERBS.values() if isinstance(VERBS, dict) else VERBS)
+
+
+def section(verb: Any) -> str:
+    """Verb -> its heading, sentences, calls and table of options."""
+    from cutaway.options import fields_of
+
+    fields = fields_of(verb.options)
+    needed = [f.name for f in fields if f.required]
+    call = " ".join(
+        ["cutaway", verb.name, *(name.upper() for name in needed), *["[OPTIONS]"] * (len(needed) < len(fields))]
+    )
+    about = "\n".join(line.strip() for line in (verb.options.__doc__ or "").strip().splitlines())
+    rows = "\n".join(f"| {flag(f)} | {default(f)} | {text(f.help)} |" for f in fields)
+    table = f"| option | default | what it does |\n|---|---|---|\n{rows}\n" if fields else ""
+    python = f"cutaway.{verb.name}({', '.join([*needed, *['...'] * (len(needed) < len(fields))])})"
+    return f"## {verb.name}\n\n{about}\n\n```text\n{call}\n{python} -> {result(verb)}\n```\n\n{table}"
+
+
+def flag(field: Any) -> str:
+    return f"`{field.name.upper()}`" if field.required else f"`--{field.name.replace('_', '-')}`"
+
+
+def default(field: Any) -> str:
+    if field.required:
+        return "needed"
+    if field.default is None or field.default in ((), "", False):
+        return ""
+    if isinstance(field.default, tuple | list):
+        return f"`{', '.join(map(str, field.default))}`"
+    return f"`{field.default}`"
+
+
+def text(sentence: str) -> str:
+    return html.escape(sentence, quote=False).replace("|", "\\|")
+
+
+def result(verb: Any) -> str:
+    """Verb -> name of what it returns: the last part of its Generator[Event, None, Result]."""
+    annotation = str(verb.run.__annotations__.get("return", ""))
+    return annotation.rpartition("None, ")[2].removesuffix("]") or "result"

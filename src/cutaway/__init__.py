@@ -1,3 +1,67 @@
-"""Cutaway: a workbench for convolutional image classifiers."""
+"""Cutaway: a workbench for convolutional image classifiers. Public names are loaded when first used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from cutaway.dataset import Dataset as Dataset
+    from cutaway.dataset.sample_pictures import sample_names as sample_names
+    from cutaway.dataset.sample_pictures import sample_picture as sample_picture
+    from cutaway.dataset.scan import open_dataset as open_dataset
+    from cutaway.errors import CutawayError as CutawayError
+    from cutaway.image import Image as Image
+    from cutaway.image import InputContract as InputContract
+    from cutaway.image.read import read_image as read_image
+    from cutaway.model import Model as Model
+    from cutaway.model import open_model as open_model
+    from cutaway.model import save_model as save_model
+    from cutaway.reports import Report as Report
+    from cutaway.verbs.check import check as check
+    from cutaway.verbs.evaluate import evaluate as evaluate
+    from cutaway.verbs.networks import networks as networks
+    from cutaway.verbs.predict import predict as predict
+    from cutaway.verbs.report import report as report
+    from cutaway.verbs.run import Run as Run
+    from cutaway.verbs.sweep import sweep as sweep
+    from cutaway.verbs.train import resume as resume
+    from cutaway.verbs.train import train as train
+
+_HOMES = {
+    "Dataset": "cutaway.dataset",
+    "sample_names": "cutaway.dataset.sample_pictures",
+    "sample_picture": "cutaway.dataset.sample_pictures",
+    "open_dataset": "cutaway.dataset.scan",
+    "CutawayError": "cutaway.errors",
+    "Image": "cutaway.image",
+    "InputContract": "cutaway.image",
+    "read_image": "cutaway.image.read",
+    "Model": "cutaway.model",
+    "open_model": "cutaway.model",
+    "save_model": "cutaway.model",
+    "Report": "cutaway.reports",
+    "check": "cutaway.verbs.check",
+    "evaluate": "cutaway.verbs.evaluate",
+    "networks": "cutaway.verbs.networks",
+    "predict": "cutaway.verbs.predict",
+    "report": "cutaway.verbs.report",
+    "Run": "cutaway.verbs.run",
+    "sweep": "cutaway.verbs.sweep",
+    "resume": "cutaway.verbs.train",
+    "train": "cutaway.verbs.train",
+}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605 - the table is the list
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'cutaway' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

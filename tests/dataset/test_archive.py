@@ -160,7 +160,9 @@ def test_an_archive_that_went_away_is_told_by_picture(tmp_path: Path, members: d
         data.read(0)
 
 
-def test_an_archive_without_permission(tmp_path: Path, members: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_archive_without_permission(
+    tmp_path: Path, members: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = zipped(tmp_path / "a.zip", members)
 
     def refuse(*_: object) -> bool:

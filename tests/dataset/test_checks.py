@@ -277,7 +277,7 @@ def test_a_shortcut_is_named(statistic: str) -> None:
 def test_a_faint_shortcut_is_a_hint() -> None:
     dataset, evidence = clean(200)
     sizes = evidence.stored_sizes.copy()
-    sizes[np.random.default_rng(2).permutation(np.arange(0, 400, 2))[:100], 1] = 300
+    sizes[np.random.default_rng(2).permutation(np.arange(0, 400, 2))[:60], 1] = 300
 
     found = only(check(dataset, dataclasses.replace(evidence, stored_sizes=sizes)), "shortcut")
 

@@ -3,7 +3,17 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cutaway.dataset.words import class_name, count, did_you_mean, fold_of, is_picture_name, natural_key, shown, some, unique
+from cutaway.dataset.words import (
+    class_name,
+    count,
+    did_you_mean,
+    fold_of,
+    is_picture_name,
+    natural_key,
+    shown,
+    some,
+    unique,
+)
 
 
 def test_numbers_in_names_sort_by_value() -> None:

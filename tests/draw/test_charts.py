@@ -90,6 +90,12 @@ def test_histogram_counts_every_finite_value_once() -> None:
     assert "1 not finite" in svg
 
 
+@pytest.mark.parametrize("values", [[0.0, 1e-13], [5.0, 5.0], [1e6, 1e6 + 1e-6], [-1e300, 1e300]])
+def test_histogram_of_hardly_differing_and_of_huge_values(values: list[float]) -> None:
+    counts = [int(t.rsplit(": ", 1)[1]) for t in titles(histogram(values, title="t", x_label="weight"))]
+    assert sum(counts) == 2
+
+
 def test_bar_chart() -> None:
     svg = bar_chart(["cat", "a name that is much too long"], [2, 4], title="t", x_label="pictures")
     bars = [float(e.get("width", 0)) for e in parsed(svg).iter(f"{NS}rect")]
@@ -99,8 +105,8 @@ def test_bar_chart() -> None:
 
 
 def test_the_pareto_front_is_what_nothing_cheaper_beats() -> None:
-    points = [Point(n, x, y, y - 0.05, min(1, y + 0.05)) for n, x, y in
-              [("dear", 9, 0.9), ("cheap", 1, 0.5), ("worse", 2, 0.4), ("good", 3, 0.8), ("tie", 4, 0.8), ("top", 8, 0.95)]]  # fmt: skip
+    rows = {"dear": (9, 0.9), "cheap": (1, 0.5), "worse": (2, 0.4), "good": (3, 0.8), "tie": (4, 0.8), "top": (8, 0.95)}
+    points = [Point(name, x, y, y - 0.05, min(1, y + 0.05)) for name, (x, y) in rows.items()]
     assert [points[i].name for i in pareto(points)] == ["cheap", "good", "top"]
     svg = scatter(points, title="t", x_label="seconds")
     assert len(list(parsed(svg).iter(f"{NS}circle"))) == 6 + 2  # and two in the legend

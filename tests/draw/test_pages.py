@@ -114,18 +114,8 @@ def test_pages_ask_nothing_of_any_network(kind: str, digits_run: Any) -> None:
     assert "default-src &#39;none&#39;" in page
 
 
-def test_a_class_named_like_a_script_is_a_name() -> None:
-    import importlib.util
-    import sys
-    from pathlib import Path
-
-    spec = importlib.util.spec_from_file_location("digits_run", Path(__file__).parent / "conftest.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["digits_run"] = module
-    spec.loader.exec_module(module)
-    run = module.make_run(hostile=True)
+def test_a_class_named_like_a_script_is_a_name(hostile_run: Any) -> None:
+    run = hostile_run
     page = report_page(run.report, run.thumbnails, run.pictures)
     assert page.count("<script") == 2  # the data and the page's own
     assert "<img src=x" not in page
@@ -152,7 +142,7 @@ def test_a_run_without_a_mistake_says_so(digits_run: Any) -> None:
     test = dataclasses.replace(digits_run.report.test, mistakes=(), correct=597)
     page = report_page(dataclasses.replace(digits_run.report, test=test), {})
     assert "Not one of 597 test photos was answered wrongly." in Reader(page).text
-    assert "no thumbnail kept" in page
+    assert '<div class="shot none">no thumbnail kept</div>' in page
 
 
 def test_leads_and_looks(digits_run: Any) -> None:
@@ -199,6 +189,14 @@ def test_a_check_shows_copies_side_by_side_and_the_gravest_first() -> None:
     clean = Reader(check_page("photos", [], {}, {"train": {"x": 3}})).text
     assert "3 pictures in 1 class: nothing stands in the way of training." in clean
     assert "1 thing to look at" in Reader(check_page("p", findings[:1], {}, {})).text
+
+
+def test_a_doubtful_label_is_shown_with_the_class_it_looks_like() -> None:
+    doubt = Finding("label-error", "warn", "One label.", names=("cat/1.png",), pairs=(("cat/1.png", "<dog>"),))
+    page = check_page("photos", [doubt], {"cat/1.png": PNG}, {})
+    assert "looks like <dog>" in Reader(page).text
+    assert '<div class="shot none">' not in page
+    assert "by name" not in Reader(page).text
 
 
 def test_book_policy_and_data() -> None:

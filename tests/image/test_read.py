@@ -105,22 +105,22 @@ def test_the_target_must_be_a_size(target: int) -> None:
 
 def test_what_is_no_regular_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # a socket's path must be short
-    open_before = len(os.listdir("/proc/self/fd"))
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
     os.mkfifo(tmp_path / "pipe.jpg")
     (tmp_path / "folder.jpg").mkdir()
-    os.symlink("/dev/zero", tmp_path / "zero.jpg")
+    (tmp_path / "zero.jpg").symlink_to("/dev/zero")
     with socket.socket(socket.AF_UNIX) as plug:
         plug.bind("socket.jpg")
         for name, what in (("pipe", "a pipe"), ("folder", "a folder"), ("zero", "a device"), ("socket", "system")):
             with pytest.raises(BadPicture, match=what) as caught:
                 read_image(tmp_path / f"{name}.jpg")
             assert caught.value.code == "not-a-file"
-    assert len(os.listdir("/proc/self/fd")) == open_before
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_before
 
 
 def test_what_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    os.symlink("b.jpg", tmp_path / "a.jpg")
-    os.symlink("a.jpg", tmp_path / "b.jpg")
+    (tmp_path / "a.jpg").symlink_to("b.jpg")
+    (tmp_path / "b.jpg").symlink_to("a.jpg")
     (tmp_path / "file").touch()
     cases = {"none.jpg": "missing", "file/below.jpg": "missing", "a.jpg": "unreadable", "a" * 300: "unreadable"}
     for name, code in cases.items():
@@ -165,9 +165,9 @@ def test_the_content_decides_what_is_no_picture(data: bytes, name: str) -> None:
 
 
 def test_a_broken_header_names_the_format() -> None:
-    with pytest.raises(BadPicture, match="not-an-image .begins like PNG, but its header cannot be read: damaged"):
+    with pytest.raises(BadPicture, match=r"not-an-image \(begins like PNG, but its header cannot be read: damaged"):
         decode(png_header(0, 10), "photo")
-    with pytest.raises(BadPicture, match="not-an-image .begins like GIF, but its header cannot be read: "):
+    with pytest.raises(BadPicture, match=r"not-an-image \(begins like GIF, but its header cannot be read: "):
         decode(b"GIF89a", "photo")
 
 
@@ -190,7 +190,7 @@ def test_damaged_pixels_are_corrupt() -> None:
 
 
 def test_a_header_that_asks_for_too_much_is_refused_before_any_pixel() -> None:
-    with pytest.raises(BadPicture, match="too-many-pixels .20000 x 10000 = 200 megapixels, the limit is 100"):
+    with pytest.raises(BadPicture, match=r"too-many-pixels \(20000 x 10000 = 200 megapixels, the limit is 100"):
         decode(png_header(20000, 10000), "photo")
     with pytest.raises(BadPicture, match="131 megapixels, the limit is 100"):
         decode(jpeg_header(65500, 2000), "photo")
@@ -267,12 +267,12 @@ def test_every_bad_image_ends_as_expected(shared_data: Path, subtests: pytest.Su
 
 
 def _ends_as(path: Path, target: int | None, entry: dict[str, object]) -> None:
-    try:
-        image = read_image(path, target)
-    except BadPicture as error:
-        assert error.code == entry["outcome"], error
+    if entry["outcome"] != "ok":
+        with pytest.raises(BadPicture) as caught:
+            read_image(path, target)
+        assert caught.value.code == entry["outcome"]
         return
-    assert entry["outcome"] == "ok"
+    image = read_image(path, target)
     assert list(image.notes) == entry["notes"]
     assert sorted(image.stored_size) == sorted(entry["size"])  # type: ignore[call-overload]
     assert image.pixels.shape[2] == 3

@@ -70,5 +70,5 @@ def test_a_thumbnail_shows_the_picture() -> None:
 
 
 def test_a_thumbnail_has_a_side() -> None:
-    with pytest.raises(BadInput, match="side_px must be at least 1 pixel. Got 0"):
+    with pytest.raises(BadInput, match=r"side_px must be at least 1 pixel\. Got 0"):
         thumbnail(scene(), 0)

@@ -110,6 +110,13 @@ SPARE = {
     ),
     "suspect labels but still learning": run(findings=suspects(700)),
     "a few suspect labels": run(findings=suspects(20), epochs=FLAT),
+    "labels nobody could check, copies under two labels": run(
+        epochs=FLAT,
+        findings=(
+            Finding("unchecked-labels", "info", "Not checked."),
+            Finding("duplicate-across-labels", "stop", "One pair.", pairs=(("a", "b"),)),
+        ),
+    ),
     "few photos but the score is proven": run(
         counts={"train": {"cat": 80, "dog": 90}, "val": {"cat": 500, "dog": 500}}, test=measured("test", 0.99, 1000)
     ),
@@ -135,6 +142,7 @@ NEVER = {
     "improved to the end but has arrived": "still-improving",
     "suspect labels but still learning": "label-noise",
     "a few suspect labels": "label-noise",
+    "labels nobody could check, copies under two labels": "leak",
     "few photos but the score is proven": "too-little-data",
     "few photos for a trained backbone": "too-little-data",
     "rare but found": "imbalance",
@@ -213,6 +221,7 @@ def test_texts_and_commands_say_the_numbers_of_the_run() -> None:
     ("recipe", "flag"),
     [
         ({"mode": "scratch", "augment": "none"}, "--augment light"),
+        ({"mode": "scratch", "augment": "auto"}, "--augment strong"),
         ({"mode": "scratch", "augment": "strong"}, "--dropout 0.5"),
         ({"mode": "frozen", "augment": "none"}, "--dropout 0.5"),
         ({"mode": "frozen", "dropout": "0.5"}, "--weight-decay 0.1"),

@@ -83,7 +83,7 @@ def shortcut(dataset: Dataset, labels: Ints, found: tuple[Shortcut, ...]) -> lis
     first, others = telling[0], telling[1:]
     strong = first.low >= STRONG
     means = some([f"{name} {mean:.3g}" for name, mean in zip(names, first.means, strict=True)], SHOWN)
-    also = f" So does, alone: {some([f'{s.statistic} ({s.accuracy:.0%})' for s in others], SHOWN)}." if others else ""
+    also = f" Others that do: {some([f'{s.statistic} ({s.accuracy:.0%})' for s in others], SHOWN)}." if others else ""
     remedy = (
         "mix pictures of each kind into every class before trusting a score."
         if strong

@@ -95,11 +95,11 @@ def not_there(typed: str, names: Sequence[str] = ()) -> BadInput:
     """A path that does not exist and the names it could have been -> the sentence with the nearest of them."""
     path = Path(typed).expanduser()
     try:
-        beside = [os.fspath(Path(typed).parent / p.name) for p in path.parent.iterdir()]
+        beside = [p.name for p in path.parent.iterdir()]
     except OSError:
         beside = []
     also = f", and no data set by name ({', '.join(names)})" if names else ""
-    return BadInput(f"{shown(typed)} is no file or folder{also}.{did_you_mean(typed, [*beside, *names])}")
+    return BadInput(f"{shown(typed)} is no file or folder{also}.{did_you_mean(path.name, [*beside, *names])}")
 
 
 def _must_learn_all(dataset: Dataset, bad: dict[str, BadPicture]) -> None:

@@ -104,18 +104,17 @@ def _units(
 
 
 def _assigned(units: Sequence[_Unit], wanted: dict[Fold, float]) -> dict[str, Fold]:
-    """Groups -> {order: fold}: class by class, test is filled first, then val, the rest is train."""
-    chosen: dict[str, Fold] = {}
+    """Groups -> {order: fold}, class by class: test takes from the front of the shuffled order, val from the back."""
+    chosen: dict[str, Fold] = {u.order: "train" for u in units}
     by_class: dict[int, list[_Unit]] = defaultdict(list)
     for unit in units:
         by_class[unit.label].append(unit)
     for own in by_class.values():
-        room = _room(own, wanted)
-        for unit in own:
-            fold: Fold = next((f for f, free in room.items() if free >= len(unit.members)), "train")
-            chosen[unit.order] = fold
-            if fold in room:
-                room[fold] -= len(unit.members)
+        for fold, free in _room(own, wanted).items():
+            for unit in own if fold == "test" else reversed(own):
+                if chosen[unit.order] == "train" and len(unit.members) <= free:
+                    chosen[unit.order] = fold
+                    free -= len(unit.members)
         _fill_empty(own, wanted, chosen)
     return chosen
 

@@ -30,21 +30,21 @@ class Axis:
 
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
     """Range, wished number -> round ticks (1, 2, 2.5 or 5 times a power of ten) inside it."""
-    if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
+    if not (math.isfinite(low) and math.isfinite(high)) or _is_point(low, high):
         return [low] if math.isfinite(low) else []
     step = _step(low, high, about)
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
-    return [round(i * step, 12) for i in range(first, last + 1)]
+    return [_tidy(i * step, step) for i in range(first, last + 1)]
 
 
 def rounded_out(low: float, high: float, about: int = 5) -> tuple[float, float]:
     """Range -> the next ticks outside it, so that an axis begins and ends on a number."""
-    if high <= low:
+    if _is_point(low, high):
         pad = abs(low) / 10 or 1.0
         low, high = low - pad, high + pad
     step = _step(low, high, about)
-    return round(math.floor(low / step + 1e-9) * step, 12), round(math.ceil(high / step - 1e-9) * step, 12)
+    return _tidy(math.floor(low / step + 1e-9) * step, step), _tidy(math.ceil(high / step - 1e-9) * step, step)
 
 
 def log_ticks(low: float, high: float, most: int = 6) -> list[float]:
@@ -104,6 +104,16 @@ def short_count(value: float) -> str:
 
 
 Writer = Callable[[float], str]
+
+
+def _is_point(low: float, high: float) -> bool:
+    """True where the range is empty or so narrow that float64 holds no round numbers in it."""
+    return high - low <= 1e-9 * max(abs(low), abs(high))
+
+
+def _tidy(value: float, step: float) -> float:
+    """0.30000000000000004 -> 0.3: rounded three digits below the step."""
+    return round(value, 3 - math.floor(math.log10(step)))
 
 
 def _step(low: float, high: float, about: int) -> float:

@@ -9,8 +9,8 @@ from importlib import resources
 
 Content = str  # finished markup: only `tag` and `text` make it
 
-# One palette for charts and pages. Series colours are Okabe-Ito's blue, vermillion and green, darkened or lightened to
-# 4.5:1 on their background; they stay apart in all three kinds of colour blindness, and lines differ in dashes too.
+# One palette for charts and pages. Series colours start from Okabe-Ito's blue, vermillion and green, darkened or
+# lightened to 4.5:1 on every surface (tested); dashes and hollow marks tell series apart without colour.
 LIGHT = {
     "bg": "#fcfcfa", "panel": "#ffffff", "ink": "#1c2024", "muted": "#59626d", "rule": "#dfe0da", "grid": "#ecece6",
     "accent": "#0b5cab", "on-accent": "#ffffff", "c1": "#0b62b0", "c2": "#b04803", "c3": "#0a7656", "soft": "#eef3f8",

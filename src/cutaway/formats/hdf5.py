@@ -20,15 +20,29 @@ _MOST_STRETCH = 20
 """A compressed file may claim this many times its own bytes."""
 
 
+_DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError, SystemError, MemoryError)
+
+
+@contextlib.contextmanager
+def damage_named(name: str) -> Iterator[None]:
+    """Whatever h5py raises inside the block -> BadModel that names the file."""
+    try:
+        yield
+    except _DAMAGE as error:
+        reason = " ".join(str(error).split()).strip("'\"") or type(error).__name__
+        raise BadModel(f"{name} is a damaged or truncated HDF5 file ({reason[:150]}).") from None
+
+
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[h5py.File]:
-    """Path -> the open file; every error of the HDF5 library inside the block becomes a BadModel that names the file."""
+    """Path -> the open file. Raises BadModel where the HDF5 library refuses it."""
+    with damage_named(path.name):
+        file = h5py.File(path, "r", locking=False)
     try:
-        with h5py.File(path, "r", locking=False) as file:
-            yield file
-    except (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError, SystemError, MemoryError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise BadModel(f"{path.name} is a damaged or truncated HDF5 file ({reason[:150]}).") from None
+        yield file
+    finally:
+        with contextlib.suppress(*_DAMAGE):
+            file.close()
 
 
 def text_attribute(item: Any, name: str) -> str | None:
@@ -73,7 +87,7 @@ def _must_be_small(item: Any, name: str) -> None:
 
 
 def inside(group: Any, path: str) -> Any:
-    """Group, "a/b/c" -> the item there; None where there is none. Raises ValueError where a link leads out of the file."""
+    """Group, "a/b/c" -> the item there, None where there is none. ValueError where a link leads out of the file."""
     item = group
     for part in path.split("/"):
         if not part:
@@ -87,7 +101,7 @@ def inside(group: Any, path: str) -> Any:
 
 
 def stored(dataset: Any, path: str, file_bytes: int) -> Stored:
-    """Dataset -> its shape now, its numbers later. Raises ValueError where it is none or claims more than the file can hold."""
+    """Dataset -> its shape now, its numbers later. ValueError where it claims more than the file can hold."""
     if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
         raise ValueError(f"{path} holds no array")
     if dataset.is_virtual or dataset.external:

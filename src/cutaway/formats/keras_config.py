@@ -1,7 +1,7 @@
 """A tree of Keras layers and their weights -> the graph. Does not know where the weights come from.
 
-Walks Sequential and functional models, nested in any way. A layer without weights that is used several times becomes one
-layer per use; a layer with weights (or a nested model) that is shared is named and refused.
+Walks Sequential and functional models, nested in any way. A layer without weights that is used several times becomes
+one layer per use; a layer with weights (or a nested model) that is shared is named and refused.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import fx
 from cutaway.errors import BadModel
 from cutaway.formats.keras_emit import Emit, Value
 from cutaway.formats.keras_layers import build_layer
-from cutaway.formats.keras_tree import Call, Layer, Ref
+from cutaway.formats.keras_tree import Layer, Ref
 from cutaway.formats.keras_weights import LayerPath, Stored, Weights
 from cutaway.graph.build import GraphBuilder
 
@@ -27,7 +27,7 @@ _LARGEST_SIDE = 16_384
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """The graph, the picture it takes (height, width, channels), what it makes of one picture, and sentences of note."""
+    """The graph, the picture it takes (height, width, channels), what it makes of one, and sentences of note."""
 
     graph: fx.GraphModule
     input_shape: tuple[int, int, int]
@@ -47,7 +47,9 @@ class _Walk:
         uses = self.called[path] = self.called.get(path, 0) + 1
         if layer.is_container:
             if uses > 1:
-                raise BadModel(f"The model {layer.name[:60]} inside the file is used more than once; shared models cannot be opened.")
+                raise BadModel(
+                    f"The model {layer.name[:60]} inside the file is used more than once, which cannot be opened."
+                )
             return self.container(layer, path, operands)
         emit = Emit(layer, self.builder, lambda: self.arrays(path), self.keras)
         if uses > 1 and emit.has_weights:
@@ -77,7 +79,9 @@ class _Walk:
         made = {(layer.inputs[0].layer, 0): given}
         by_name = {child.name: child for child in layer.layers}
         if len(by_name) != len(layer.layers):
-            raise BadModel(f"The model {layer.name[:60]} has two layers of one name; its connections cannot be told apart.")
+            raise BadModel(
+                f"The model {layer.name[:60]} has two layers of one name; its connections cannot be told apart."
+            )
         waiting = [(child, n, call) for child in layer.layers for n, call in enumerate(child.calls or ())]
         while waiting:
             still = []
@@ -136,7 +140,9 @@ def _picture_shape(model: Layer) -> tuple[tuple[int, int, int], list[str]]:
     if channels not in (1, 3):
         raise BadModel(f"The network takes pictures of {channels} channels; 3 (RGB) and 1 (gray) can be fed.")
     if not all(type(n) is int and 1 <= n <= _LARGEST_SIDE for n in (height, width)):
-        raise BadModel(f"The network takes pictures of {height} x {width} px; sides from 1 to {_LARGEST_SIDE} are accepted.")
+        raise BadModel(
+            f"The network takes pictures of {height} x {width} px; sides from 1 to {_LARGEST_SIDE} are accepted."
+        )
     return (height, width, channels), notes
 
 
@@ -165,7 +171,11 @@ def _ended(builder: GraphBuilder, result: Value) -> tuple[fx.Node, tuple[int, ..
     if len(result.shape) != 1:
         return result.node, result.shape, [f"The network ends in maps of shape {result.shape}, not in classes."], False
     if result.shape != (1,):
-        notes = ["Every class has a sigmoid of its own; probabilities are shown divided by their sum."] if last == "Sigmoid" else []
+        notes = (
+            ["Every class has a sigmoid of its own; probabilities are shown divided by their sum."]
+            if last == "Sigmoid"
+            else []
+        )
         return result.node, result.shape, notes, last in ("Softmax", "Sigmoid")
     if last == "Sigmoid":
         other = builder.call("other_class", operator.sub, 1.0, result.node)
@@ -173,4 +183,9 @@ def _ended(builder: GraphBuilder, result: Value) -> tuple[fx.Node, tuple[int, ..
         return both, (2,), ["The one sigmoid output p became two classes: 1 - p and p."], True
     zero = builder.call("other_class", operator.mul, result.node, 0.0)
     both = builder.call("two_classes", torch.cat, [zero, result.node], 1)
-    return both, (2,), ["The network ends in one plain number; it was taken for the logit of the second of two classes."], False
+    return (
+        both,
+        (2,),
+        ["The network ends in one plain number; it was taken for the logit of the second of two classes."],
+        False,
+    )

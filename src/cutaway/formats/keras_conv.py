@@ -28,9 +28,7 @@ def conv2d(e: Emit, x: Value) -> Value:
         raise e.refuse(f"{x.channels} channels and {filters} filters cannot be divided into {groups} groups.")
     w = e.weights(kernel=(*kernel, x.channels // groups, filters), bias=(filters,))
     x, padding, size = padded(e, x, kernel, stride, dilation)
-    module = nn.Conv2d(
-        x.channels, filters, kernel, stride, padding, dilation, groups, bias="bias" in w, device="meta"
-    )
+    module = nn.Conv2d(x.channels, filters, kernel, stride, padding, dilation, groups, bias="bias" in w, device="meta")
     filled(module, weight=w["kernel"].transpose(3, 2, 0, 1), bias=w.get("bias"))
     return activated(e, e.layer(module, x, (*size, filters)))
 
@@ -66,7 +64,11 @@ def _depthwise(e: Emit, x: Value, suffix: str, with_bias: bool) -> Value:
 
 
 def _separable_shapes(e: Emit, x: Value) -> dict[str, tuple[int, ...]]:
-    kernel, filters, multiplier = e.settings.pair("kernel_size"), e.settings.whole("filters"), e.settings.whole("depth_multiplier", 1)
+    kernel, filters, multiplier = (
+        e.settings.pair("kernel_size"),
+        e.settings.whole("filters"),
+        e.settings.whole("depth_multiplier", 1),
+    )
     return {
         "depthwise_kernel": (*kernel, x.channels, multiplier),
         "pointwise_kernel": (1, 1, x.channels * multiplier, filters),
@@ -78,7 +80,11 @@ def conv1d(e: Emit, x: Value) -> Value:
     e.rank(x, 2)
     channels_last(e)
     (kernel,), (stride,) = e.settings.wholes("kernel_size", 1), e.settings.wholes("strides", 1, 1)
-    (dilation,), filters, groups = e.settings.wholes("dilation_rate", 1, 1), e.settings.whole("filters"), e.settings.whole("groups", 1)
+    (dilation,), filters, groups = (
+        e.settings.wholes("dilation_rate", 1, 1),
+        e.settings.whole("filters"),
+        e.settings.whole("groups", 1),
+    )
     if x.channels % groups or filters % groups:
         raise e.refuse(f"{x.channels} channels and {filters} filters cannot be divided into {groups} groups.")
     mode = e.settings.word("padding", "valid", ("valid", "same", "causal"))
@@ -106,7 +112,16 @@ def conv2d_transpose(e: Emit, x: Value) -> Value:
     full = [(n - 1) * s + k + more for n, s, k, more in zip(x.shape, stride, spans, extra)]
     cut = [max(k - s, 0) if _is_same(e) else 0 for k, s in zip(spans, stride)]
     module = nn.ConvTranspose2d(
-        x.channels, filters, kernel, stride, _pair(c // 2 for c in cut), _pair(extra), 1, "bias" in w, dilation, device="meta"
+        x.channels,
+        filters,
+        kernel,
+        stride,
+        _pair(c // 2 for c in cut),
+        _pair(extra),
+        1,
+        "bias" in w,
+        dilation,
+        device="meta",
     )
     filled(module, weight=w["kernel"].transpose(3, 2, 0, 1), bias=w.get("bias"))
     y = e.layer(module, x, (*(n - c // 2 * 2 for n, c in zip(full, cut)), filters))
@@ -131,12 +146,20 @@ def batch_normalization(e: Emit, x: Value) -> Value:
     """Keras keeps a share `momentum` of the old statistics, torch replaces a share: 0.99 becomes 0.01."""
     rank = e.rank(x, 1, 2, 3)
     if e.settings.axes("axis", -1, rank + 1) != (rank,):
-        raise e.refuse("it normalises along another axis than the channels (channels_first); only channels_last can be opened.")
+        raise e.refuse(
+            "it normalises along another axis than the channels (channels_first); only channels_last can be opened."
+        )
     size = (x.channels,)
     w = e.weights(gamma=size, beta=size, moving_mean=size, moving_variance=size)
     kind: Any = nn.BatchNorm2d if rank == 3 else nn.BatchNorm1d
     module = kind(x.channels, e.settings.number("epsilon", 1e-3), 1 - e.settings.number("momentum", 0.99))
-    filled(module, weight=w.get("gamma"), bias=w.get("beta"), running_mean=w["moving_mean"], running_var=w["moving_variance"])
+    filled(
+        module,
+        weight=w.get("gamma"),
+        bias=w.get("beta"),
+        running_mean=w["moving_mean"],
+        running_var=w["moving_variance"],
+    )
     return e.layer(module, x, x.shape)
 
 

@@ -1,4 +1,4 @@
-"""What a layer's builder works with: values with their shapes, checked settings, checked weights, and the graph so far."""
+"""What a layer's builder works with: values with their shapes, checked settings and weights, the graph so far."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ class Emit:
         passed_on = isinstance(module, nn.Identity | nn.Dropout | nn.Flatten)
         return Value(node, self._checked(shape), x.made_by if passed_on else type(module).__name__)
 
-    def call(self, function: Callable[..., Any], *args: Any, shape: Sequence[int], suffix: str = "", **kwargs: Any) -> Value:
+    def call(
+        self, function: Callable[..., Any], *args: Any, shape: Sequence[int], suffix: str = "", **kwargs: Any
+    ) -> Value:
         """Adds a listed function; its Value arguments become their nodes."""
         plain = [_plain(a) for a in args]
         return Value(self._builder.call(self._named(suffix), function, *plain, **kwargs), self._checked(shape))
@@ -83,9 +85,15 @@ class Emit:
             asked = shapes[role]
             if at >= len(arrays):
                 held = ", ".join(str(a.shape) for a in arrays) or "none"
-                raise self.refuse(f"its settings ask for a {role} of shape {asked}; the file has no such weights (found: {held}).")
+                raise self.refuse(
+                    f"its settings ask for a {role} of shape {asked}; the file has no such weights (found: {held})."
+                )
             if tuple(arrays[at].shape) != asked:
-                raise self.refuse(f"its settings ask for a {role} of shape {asked}; the file has {tuple(arrays[at].shape)}.")
+                raise self.refuse(
+                    f"its settings ask for a {role} of shape {asked}; the file has {tuple(arrays[at].shape)}."
+                )
+        if len(arrays) > len(self._roles) and self.kind != "Normalization":  # Keras 2 keeps a count there
+            raise self.refuse(f"the file has {len(arrays)} arrays for it; its settings ask for {len(self._roles)}.")
         for role, stored in zip(self._roles, arrays, strict=False):
             array = stored.read()
             if array.dtype.kind not in "fiu":
@@ -98,7 +106,9 @@ class Emit:
 
     def _checked(self, shape: Sequence[int]) -> tuple[int, ...]:
         if any(n < 1 for n in shape):
-            raise self.refuse(f"it would make a value of shape {tuple(shape)}: its input is too small for its settings.")
+            raise self.refuse(
+                f"it would make a value of shape {tuple(shape)}: its input is too small for its settings."
+            )
         total = 1
         for n in shape:
             total *= n
@@ -126,7 +136,7 @@ _TAKEN = frozenset(dir(nn.Module())) | frozenset(dir(fx.GraphModule)) | frozense
 
 
 def layer_name(name: str) -> str:
-    """Keras layer name -> a name for the graph: no dots (they would nest), no Python word, no attribute of nn.Module."""
+    """Keras layer name -> a name for the graph: no dot (it would nest), no Python word, no attribute of nn.Module."""
     safe = safe_name(name)[:120].replace(".", "_")
     return f"{safe}_layer" if safe in _TAKEN or keyword.iskeyword(safe) else safe
 

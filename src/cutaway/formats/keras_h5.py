@@ -1,7 +1,7 @@
-"""Keras whole-model .h5 files (Keras 2 first of all Teachable Machine's; Keras 3's too) -> Parts. No Keras, no TensorFlow.
+"""Keras whole-model .h5 files (Teachable Machine's first of all, Keras 3's too) -> Parts. No Keras, no TensorFlow.
 
-Layout: attribute `model_config` holds the network as JSON; group `model_weights` has one group per top-level layer, in the
-order of its attribute `layer_names`; each lists its arrays in `weight_names`, nested models in one flat list.
+Layout: attribute `model_config` holds the network as JSON; group `model_weights` has one group per top-level layer,
+which lists its arrays in the attribute `weight_names`, a nested model's in one flat list.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from numpy.typing import NDArray
 
 from cutaway.errors import BadModel
 from cutaway.formats import hdf5
@@ -29,23 +31,31 @@ def matches(head: bytes, path: Path) -> bool:
 def read(path: Path) -> Parts:
     """Path of an .h5 file -> its Parts. Raises BadModel: damaged, weights only, or a layer that is not on the list."""
     with hdf5.opened(path) as file:
-        config = hdf5.text_attribute(file, "model_config")
-        if config is None:
-            raise _no_network(file, path)
-        version = hdf5.text_attribute(file, "keras_version") or "2"
-        backend = hdf5.text_attribute(file, "backend")
+        with hdf5.damage_named(path.name):
+            config = hdf5.text_attribute(file, "model_config")
+            if config is None:
+                raise _no_network(file, path)
+            version = hdf5.text_attribute(file, "keras_version") or "2"
+            backend = hdf5.text_attribute(file, "backend")
+            group = hdf5.inside(file, "model_weights")
+        if group is None:
+            raise BadModel(
+                f"{path.name} holds a network but no weights (no group model_weights); save the model again."
+            )
         model = parse_model(_json(config, path))
-        weights = _weights(file, model, path.stat().st_size)
         major = 3 if version.startswith("3") else 2
         made_by = f"Keras {_short_version(version)}" + (f" on {backend[:30]}" if backend else "")
-        return keras_parts(model, weights, path, {"format": f"Keras {major} h5", "producer": made_by}, major)
+        card = {"format": f"Keras {major} h5", "producer": made_by}
+        return keras_parts(model, _Weights(group, model, path), path, card, major)
 
 
 def _json(text: str, path: Path) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BadModel(f"{path.name}: the description of the network is no readable JSON ({str(error)[:100]}).") from None
+        raise BadModel(
+            f"{path.name}: the description of the network is no readable JSON ({str(error)[:100]})."
+        ) from None
 
 
 def _short_version(text: str) -> str:
@@ -66,25 +76,28 @@ def _no_network(file: Any, path: Path) -> BadModel:
 class _Weights:
     """Layer path -> arrays, dealt out per top-level layer when its first array is asked for."""
 
-    def __init__(self, group: Any, model: Layer, file_bytes: int) -> None:
+    def __init__(self, group: Any, model: Layer, file: Path) -> None:
         self._group = group
         self._top = {layer.name: layer for layer in model.layers}
-        self._file_bytes = file_bytes
+        self._file = file
+        self._bytes = file.stat().st_size
         self._dealt: dict[str, dict[LayerPath, list[str]]] = {}
 
     def __call__(self, path: LayerPath) -> Sequence[Stored]:
-        group = hdf5.inside(self._group, path[0])
-        if group is None:
-            return ()
-        if path[0] not in self._dealt:
-            names = hdf5.names_attribute(group, "weight_names")
-            self._dealt[path[0]] = deal(self._top[path[0]], names)
-        mine = self._dealt[path[0]].get(path, ())
-        return [hdf5.stored(hdf5.inside(group, name), f"{path[0]}/{name}"[:100], self._file_bytes) for name in mine]
+        with hdf5.damage_named(self._file.name):
+            group = hdf5.inside(self._group, path[0])
+            if group is None:
+                return ()
+            if path[0] not in self._dealt:
+                names = hdf5.names_attribute(group, "weight_names")
+                self._dealt[path[0]] = deal(self._top[path[0]], names)
+            return [self._array(group, name) for name in self._dealt[path[0]].get(path, ())]
 
+    def _array(self, group: Any, name: str) -> Stored:
+        found = hdf5.stored(hdf5.inside(group, name), name[:100], self._bytes)
 
-def _weights(file: Any, model: Layer, file_bytes: int) -> _Weights:
-    group = hdf5.inside(file, "model_weights")
-    if group is None:
-        raise BadModel("The file holds a network but no weights (no group model_weights); save the model again.")
-    return _Weights(group, model, file_bytes)
+        def read() -> NDArray[Any]:
+            with hdf5.damage_named(self._file.name):
+                return found.read()
+
+        return Stored(found.shape, read)

@@ -10,7 +10,6 @@ from cutaway.formats.keras_emit import Emit, Value
 _ONE: dict[str, Callable[[Emit, Value], Value]] = {
     "Conv1D": keras_conv.conv1d,
     "Conv2D": keras_conv.conv2d,
-    "Convolution2D": keras_conv.conv2d,
     "DepthwiseConv2D": keras_conv.depthwise_conv2d,
     "SeparableConv2D": keras_conv.separable_conv2d,
     "Conv2DTranspose": keras_conv.conv2d_transpose,
@@ -41,14 +40,15 @@ _ONE: dict[str, Callable[[Emit, Value], Value]] = {
     "Rescaling": keras_shape.rescaling,
     "Normalization": keras_shape.normalization,
 }
-_IDLE = (
-    "GaussianNoise GaussianDropout ActivityRegularization Identity RandomFlip RandomRotation RandomZoom RandomTranslation "
-    "RandomContrast RandomBrightness RandomShear RandomHue RandomSaturation RandomGrayscale RandomGaussianBlur RandomInvert "
-    "RandomPosterization RandomSharpness RandomColorJitter RandomColorDegeneration RandomErasing RandomPerspective "
-    "RandomElasticTransform AutoContrast Solarization Equalization MixUp CutMix RandAugment AugMix"
-).split()
-_ACTS_ALWAYS = {"AutoContrast", "Solarization", "Equalization"}  # not only while training
-_ONE.update({kind: keras_shape.identity for kind in _IDLE if kind not in _ACTS_ALWAYS})
+# Act only while training. (AutoContrast, Equalization, Solarization and RandomCrop act always: not on the list.)
+_IDLE = """
+    GaussianNoise GaussianDropout ActivityRegularization Identity
+    RandomFlip RandomRotation RandomZoom RandomTranslation RandomContrast RandomBrightness RandomShear RandomHue
+    RandomSaturation RandomGrayscale RandomGaussianBlur RandomInvert RandomPosterization RandomSharpness
+    RandomColorJitter RandomColorDegeneration RandomErasing RandomPerspective RandomElasticTransform
+    MixUp CutMix RandAugment AugMix
+"""
+_ONE.update(dict.fromkeys(_IDLE.split(), keras_shape.identity))
 _MANY = ("Add", "Average", "Multiply", "Subtract", "Maximum", "Minimum")
 _ARITHMETIC = {
     "Add": "add",
@@ -63,7 +63,13 @@ _ARITHMETIC = {
     "math.truediv": "div",
     "math.divide": "div",
 }
-_FUNCTIONS = {"nn.relu": "relu", "nn.relu6": "relu6", "nn.sigmoid": "sigmoid", "nn.softmax": "softmax", "nn.swish": "swish"}
+_FUNCTIONS = {
+    "nn.relu": "relu",
+    "nn.relu6": "relu6",
+    "nn.sigmoid": "sigmoid",
+    "nn.softmax": "softmax",
+    "nn.swish": "swish",
+}
 
 
 def build_layer(e: Emit, operands: Sequence[Value | float]) -> Value:
@@ -79,7 +85,7 @@ def build_layer(e: Emit, operands: Sequence[Value | float]) -> Value:
         number_first = isinstance(operands[1], Value)
         number = next(v for v in operands if not isinstance(v, Value))
         return keras_conv.multiply_add(e, values[0], _ARITHMETIC[kind], number, number_first)
-    if e.kind in ("TFOpLambda",):
+    if e.kind == "TFOpLambda":
         return _function(e, kind, values, operands)
     if len(values) != len(operands) and kind in (*_MANY, "Concatenate"):
         raise e.refuse("it joins values with numbers, which is not on Cutaway's list.")
@@ -106,5 +112,8 @@ def _function(e: Emit, kind: object, values: list[Value], operands: Sequence[Val
 
 def _why(kind: str) -> str:
     if kind == "Lambda":
-        return "a Lambda layer is Python code inside the file, which Cutaway does not run; replace it by a standard layer and save again."
+        return (
+            "a Lambda layer is Python code inside the file, which Cutaway does not run; "
+            "replace it by a standard layer and save again."
+        )
     return "this kind of layer is not on Cutaway's list; nothing was run."

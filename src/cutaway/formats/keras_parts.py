@@ -1,14 +1,15 @@
 """A Keras network -> Parts: the contract that feeds it, its class names, and what had to be assumed.
 
-Keras files keep the picture's size but not its scaling. Teachable Machine exports are known by their structure and fed as
-its own snippet does (centre crop, LANCZOS, x / 127.5 - 1); a network that rescales its input itself gets 0..255; for the
-rest 0..1 is assumed and the card says so.
+Keras files keep the picture's size but not its scaling. Teachable Machine exports are known by their structure and fed
+as its own snippet does (centre crop, LANCZOS, x / 127.5 - 1); a network that rescales its input itself gets 0..255; for
+the rest 0..1 is assumed and the card says so.
 """
 
 from __future__ import annotations
 
 import operator
 from pathlib import Path
+from typing import Literal
 
 from torch import fx
 
@@ -56,7 +57,7 @@ def _inner(layer: Layer) -> list[Layer]:
 
 def _contract(model: Layer, network: Network, notes: list[str]) -> InputContract:
     height, width, channels = network.input_shape
-    colours = "gray" if channels == 1 else "RGB"
+    colours: Literal["gray", "RGB"] = "gray" if channels == 1 else "RGB"
     if is_teachable_machine(model):
         return InputContract((height, width), "crop", 1.0, "lanczos", colours, scale=2.0, offset=-1.0)
     how = "photos are cropped to its shape"

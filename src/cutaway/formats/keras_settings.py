@@ -1,4 +1,4 @@
-"""A layer's settings as a file gives them -> checked numbers, flags and words; what does not fit is named by layer and key."""
+"""A layer's settings as a file gives them -> checked numbers, flags and words; a misfit is named by layer and key."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ class Settings:
     def numbers(self, key: str, default: Any = _ASK) -> tuple[float, ...]:
         """One number, or a (nested) list of them -> all of them in order."""
         value = self._given(key, default)
-        flat, todo = [], [value]
+        flat: list[float] = []
+        todo: list[Any] = [value]
         while todo and len(flat) + len(todo) <= _LARGEST:
             item = todo.pop(0)
             if isinstance(item, list | tuple):

@@ -1,4 +1,4 @@
-"""Keras layers without weights: pooling, padding, reshaping, merging, preprocessing -> torch layers and listed functions."""
+"""Keras layers that pool, pad, reshape, merge or preprocess -> torch layers and listed functions."""
 
 from __future__ import annotations
 
@@ -167,7 +167,9 @@ def rescaling(e: Emit, x: Value) -> Value:
 def normalization(e: Emit, x: Value) -> Value:
     """(x - mean) / max(sqrt(variance), 1e-7), as one multiply and one add."""
     if e.settings.flag("invert", False) or e.settings.axes("axis", -1, len(x.shape) + 1) != (len(x.shape),):
-        raise e.refuse("it is inverted or keeps numbers for another axis than the channels, which is not on Cutaway's list.")
+        raise e.refuse(
+            "it is inverted or keeps numbers for another axis than the channels, which is not on Cutaway's list."
+        )
     if "mean" in e.settings:
         mean, variance = e.settings.numbers("mean"), e.settings.numbers("variance")
     else:

@@ -61,8 +61,8 @@ def parse_model(document: Any) -> Layer:
     kind = document["class_name"]
     if kind not in ("Sequential", *_FUNCTIONAL):
         raise BadModel(
-            f"The network is a {_short(kind)}, a class written in Python that the file does not hold; only Sequential and "
-            "functional models can be opened without running code."
+            f"The network is a {_short(kind)}, a class written in Python that the file does not hold; "
+            "only Sequential and functional models can be opened without running code."
         )
     try:
         tree = _layer(document, 0)
@@ -85,11 +85,13 @@ def _layer(entry: dict[str, Any], depth: int) -> Layer:
     if not isinstance(name, str):
         raise BadModel(f"The file's description of the network is damaged: a {_short(kind)} layer has no name.")
     calls = _calls(entry["inbound_nodes"], name) if "inbound_nodes" in entry else None
-    _must_be_kerass_own(entry, name, kind)
+    _must_be_standard(entry, name)
     if kind != "Sequential" and kind not in _FUNCTIONAL:
         return Layer(name, kind, settings, calls)
     if "layers" not in settings:
-        raise BadModel(f"The model {_short(name)!r} inside the file is a class written in Python; its layers are not in the file.")
+        raise BadModel(
+            f"The model {_short(name)!r} inside the file is a class written in Python; its layers are not in the file."
+        )
     layers = tuple(_layer(child, depth + 1) for child in settings["layers"])
     others = {k: v for k, v in settings.items() if k != "layers"}
     if kind == "Sequential":
@@ -98,15 +100,14 @@ def _layer(entry: dict[str, Any], depth: int) -> Layer:
     return Layer(name, kind, others, calls, layers, *ends)
 
 
-def _must_be_kerass_own(entry: dict[str, Any], name: str, kind: str) -> None:
+def _must_be_standard(entry: dict[str, Any], name: str) -> None:
     """A class of the author's own may carry a standard name; Keras marks it "package>name"."""
     mark = entry.get("registered_name")
     if isinstance(mark, str) and ">" in mark and not mark.startswith(("Keras>", "keras")):
         raise BadModel(
-            f"Layer {_short(name)} is of the kind {_short(mark)}, a class written in Python that the file does not hold; "
-            "nothing was run."
+            f"Layer {_short(name)} is of the kind {_short(mark)}, a class written in Python "
+            "that the file does not hold; nothing was run."
         )
-    del kind
 
 
 def _ends(value: Any) -> tuple[Ref, ...]:
@@ -138,7 +139,9 @@ def _keras_2_call(node: Any, name: str) -> Call:
 
 def _ref(row: list[Any], name: str) -> Ref:
     if int(row[2]) != 0:
-        raise BadModel(f"Layer {_short(name)} reads output number {row[2]} of {_short(str(row[0]))}; only single outputs are known.")
+        raise BadModel(
+            f"Layer {_short(name)} reads output {row[2]} of {_short(str(row[0]))}; only first outputs are known."
+        )
     return Ref(str(row[0]), int(row[1]))
 
 

@@ -1,4 +1,4 @@
-"""Which weights each Keras layer has, in the order Keras keeps them, and how a flat list of arrays is dealt out to layers."""
+"""Which weights each Keras layer has, in Keras' order, and how a flat list of arrays is dealt out to layers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from cutaway.formats.keras_tree import Layer
@@ -42,7 +41,7 @@ _NOT_TRAINED = {"moving_mean", "moving_variance", "mean", "variance"}
 
 
 def roles(kind: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Keras class and its settings -> names of its weights in Keras' order, trained ones first; () where it has none."""
+    """Keras class and its settings -> names of its weights in Keras' order, trained ones first; () for none."""
     if kind in _BIASED:
         return (*_BIASED[kind], "bias") if settings.get("use_bias", True) else _BIASED[kind]
     if kind in ("BatchNormalization", "LayerNormalization"):
@@ -98,10 +97,8 @@ def _by_name(leaves: Sequence[tuple[LayerPath, Layer]], names: Sequence[str]) ->
             ending.setdefault("/".join(parts[start:]), []).append(folder)
     dealt: dict[LayerPath, list[str]] = {}
     for path, leaf in leaves:
-        if leaf.name in folders:
-            found = [leaf.name]
-        else:
-            found = ending.get("/".join(path[-2:])) or ending.get(leaf.name) or []
+        by_tail = ending.get("/".join(path[-2:])) or ending.get(leaf.name) or []
+        found = [leaf.name] if leaf.name in folders else by_tail
         dealt[path] = list(folders[found[0]]) if len(found) == 1 else []
     return dealt
 

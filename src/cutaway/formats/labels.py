@@ -26,12 +26,14 @@ def class_names(beside: Path, count: int) -> tuple[tuple[str, ...], list[str]]:
     except (OSError, UnicodeDecodeError) as error:
         return plain, [f"labels.txt beside the file could not be read ({type(error).__name__})."]
     if len(names) != count:
-        return plain, [f"labels.txt beside the file names {len(names)} classes; the network has {count}, so it was not used."]
+        return plain, [
+            f"labels.txt beside the file names {len(names)} classes; the network has {count}, so it was not used."
+        ]
     return names, []
 
 
 def parse_labels(text: str) -> tuple[str, ...]:
-    """Text of a labels.txt -> names. Numbers are dropped where every line has one and they run 0, 1, 2, ... in some order."""
+    """Text of a labels.txt -> names. Numbers are dropped where every line has one, 0, 1, 2, ... in any order."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     found = [_NUMBERED.fullmatch(line) for line in lines]
     rows = sorted((int(m[1]), m[2]) for m in found if m and len(m[1]) < 9)

@@ -23,7 +23,7 @@ _KNOWN: tuple[tuple[bytes, str], ...] = (
 
 
 def what_is(head: bytes, path: Path) -> str:
-    """First bytes (a few hundred) and path of a file -> what it is, as "a PNG picture" or "a file of an unknown kind"."""
+    """First bytes (a few hundred) and path of a file -> "a PNG picture" or the like, or "a file of an unknown kind"."""
     for signature, words in _KNOWN:
         if head.startswith(signature):
             return words
@@ -71,7 +71,7 @@ def _text(head: bytes) -> str:
         return "a file of an unknown kind"
     if text.startswith(("<!doctype html", "<html", "<head")):
         return "a web page (HTML); the download went wrong"
-    if text.startswith("{") and '"modeltopology"' in text or text.startswith('{"format":"layers-model"'):
+    if (text.startswith("{") and '"modeltopology"' in text) or text.startswith('{"format":"layers-model"'):
         return "a TensorFlow.js model"
     if text.startswith(("{", "[")):
         return "a JSON text"

@@ -17,7 +17,7 @@ HEAD = 512
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """`begins` are the first bytes, one of which a file must have before the module is even imported; () asks always."""
+    """`begins`: first bytes, one of which a file must have before the module is even imported; () asks always."""
 
     module: str
     opens: str

@@ -1,4 +1,4 @@
-"""Layers that files use and torch.nn lacks: 'same' padding that depends on the input's size, channels-last flatten, ..."""
+"""Layers that files use and torch.nn lacks: 'same' padding by the input's size, channels-last flatten, rescaling."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from torch import nn
 
 
 class SamePad2d(nn.Module):
-    """(N, C, H, W) -> (N, C, H', W') padded so that a window of `kernel_size`, `stride` covers ceil(size / stride) places.
+    """(N, C, H, W) -> (N, C, H', W') padded so that ceil(size / stride) windows of `kernel_size` fit.
 
-    TensorFlow's 'same': total = max((ceil(n / s) - 1) * s + d * (k - 1) + 1 - n, 0), the odd pixel at the bottom/right.
+    TensorFlow's 'same': total = max((ceil(n / s) - 1) * s + d * (k - 1) + 1 - n, 0), odd pixel at the bottom/right.
     `value` fills the border (0 for convolutions, -inf for max pooling).
     """
 
@@ -44,7 +44,7 @@ class SamePad2d(nn.Module):
 
 
 class ChannelsLastFlatten(nn.Module):
-    """(N, C, H, W) -> (N, H*W*C), (N, C, L) -> (N, L*C): flatten in the order of channels-last programs (Keras, TFLite)."""
+    """(N, C, H, W) -> (N, H*W*C), (N, C, L) -> (N, L*C): flatten as channels-last programs do (Keras, TFLite)."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x.movedim(1, -1).flatten(1)
@@ -57,7 +57,7 @@ class SamePool2d(nn.Module):
         super().__init__()
         self.kernel_size = tuple(kernel_size)
         self.stride = tuple(stride)
-        self._pad = SamePad2d(self.kernel_size, self.stride)
+        self._pad = SamePad2d(kernel_size, stride)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         ones = torch.ones_like(x[:1, :1])

@@ -183,7 +183,14 @@ def _to_modules(traced: fx.GraphModule) -> None:
 
 
 _IN_PLACE = {operator.iadd: operator.add, operator.imul: operator.mul, operator.isub: operator.sub}
-_ALIASES = {torch.add: operator.add, torch.mul: operator.mul, torch.sub: operator.sub, torch.div: operator.truediv}
+_ALIASES = {
+    torch.add: operator.add,
+    torch.mul: operator.mul,
+    torch.sub: operator.sub,
+    torch.div: operator.truediv,
+    operator.matmul: torch.matmul,
+    operator.pow: torch.pow,
+}
 
 
 def _writes(traced: fx.GraphModule, node: fx.Node) -> bool:

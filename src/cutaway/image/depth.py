@@ -19,7 +19,7 @@ def levels_to_8_bit(values: Numbers) -> Pixels:
     - bool: 0 and 255; uint8: as they are; uint16: divided by 257, so that 65535 becomes 255.
     - floats within [0, 1]: times 255.
     - whole or broken numbers within [0, 255]: as they are; within [0, 65535]: divided by 257.
-    - any other range: its lowest value becomes 0, its highest 255.
+    - any other range: its lowest value becomes 0, its highest 255; a single level becomes 0.
     Fractions are rounded to the nearest level. NaN becomes 0, -inf and inf the ends of the range.
     """
     if values.dtype == np.bool_:
@@ -57,7 +57,8 @@ def _by_range(values: NDArray[np.float64], whole: bool) -> Pixels:
     elif low >= 0 and high <= 65535:
         scaled = values / 257
     else:
-        scaled = (values / 2 - low / 2) * (255 / (high / 2 - low / 2))  # halves: the full float range does not overflow
+        span = high / 2 - low / 2  # halves: the full range of floats does not overflow
+        scaled = (values / 2 - low / 2) / span * 255 if span else np.zeros_like(values)
     rounded: Pixels = np.floor(scaled + 0.5).clip(0, 255).astype(np.uint8)
     return rounded
 

@@ -26,27 +26,24 @@ from cutaway.reports.facts import (
 from cutaway.reports.metrics import wilson
 from cutaway.reports.report import Diagnosis, Report, Severity
 
-MEMORISING_GAP = 0.05  # beyond noise; 5 points is what dropout or augmentation typically wins back on small photo sets
-STILL_IMPROVING = (
-    0.05  # relative fall of validation loss over that third; one-cycle runs that have arrived fall by less
-)
+MEMORISING_GAP = 0.05  # beyond noise; our choice: smaller gaps are seldom worth another run
+STILL_IMPROVING = 0.05  # relative fall of validation loss over that third; our choice, not fitted to runs
 UNDERFIT_SHARE = 0.5  # of the way from the majority class to 100 % on the training photos themselves
-FEW_SCRATCH = 500  # photos per class; CIFAR-size networks trained from noise need thousands, below this they memorise
-FEW_TRANSFER = 30  # photos per class; a TM-shaped head fits 20 random labels per class perfectly (research: 5)
+FEW_SCRATCH = 500  # photos per class; our rule of thumb (CIFAR-10 gives 5,000), not measured here
+FEW_TRANSFER = 30  # photos per class; our rule of thumb for a new head on frozen features, not measured here
 ENOUGH = 0.95  # when even the low end of the interval is this high, more photos are not what is missing
-NOISE_WIDTH = 0.10  # a validation interval wider than 10 points hides every difference a knob usually makes
+NOISE_WIDTH = 0.10  # a validation interval wider than 10 points: about n <= 140 at 90 % right
 PERFECT = 0.995  # CNN and colour-and-edge baseline both here: the label is written in the background or the file
-PERFECT_N = 50  # below, a perfect score is common by luck
+PERFECT_N = 50  # below, a perfect score proves little: 50 of 50 right still means as little as 92.9 %
 JUMP = 0.02  # test above validation by this much beyond both intervals: the test photos are easier, or known
-LABEL_SHARE = 0.02  # of photos with a likely wrong label; cleanlab's own noise on clean sets is below this
+LABEL_SHARE = 0.02  # of photos with a likely wrong label; our choice: fewer cannot explain a plateau
 PLATEAU = 0.05  # relative fall of training loss over the last third: below, training has stopped learning
 UNLEARNED = 0.98  # training accuracy: above, there is nothing left that a wrong label could have held back
-IMBALANCE = 3.0  # largest class over this one
+IMBALANCE = 3.0  # largest class over this one; our choice, and the class must also be found worse beyond noise
 OVERCONFIDENT_ECE = 0.05  # 5 points of confidence that accuracy does not honour
 STEPS = ("none", "light", "medium", "strong")
 
-LEAK_KINDS = ("leak", "across", "between-folds", "duplicate-folds")  # parts of dataset.check's kind names
-LABEL_KINDS = ("label",)
+LEAK_KIND, LABEL_KIND = "leak", "label-error"  # as dataset.checks names them
 
 
 def diagnose(report: Report) -> tuple[Diagnosis, ...]:
@@ -172,7 +169,7 @@ def validation_noise(report: Report) -> Diagnosis | None:
 
 def label_noise(report: Report) -> Diagnosis | None:
     """Many likely wrong labels, and a training accuracy that stopped short."""
-    suspects = {n for f in report.findings if any(k in f.kind for k in LABEL_KINDS) for n in f.names}
+    suspects = {n for f in report.findings if f.kind == LABEL_KIND for n in f.names}
     total = sum(sum(fold.values()) for fold in report.counts.values())
     rows = last_phase(report)
     if not suspects or not total or len(suspects) / total < LABEL_SHARE or len(rows) < 3 or not finite(rows):
@@ -280,15 +277,15 @@ def _healthy(report: Report) -> tuple[Diagnosis, ...]:
 
 
 def _leaked_files(report: Report) -> Diagnosis | None:
-    found = [f for f in report.findings if any(k in f.kind for k in LEAK_KINDS)]
+    found = [f for f in report.findings if f.kind == LEAK_KIND]
     pairs = sum(len(f.pairs) or len(f.names) for f in found)
     if not pairs:
         return None
     text = (
-        f"The test is not honest: {pairs} photo{'s are' if pairs > 1 else ' is'} in two folds at once, so part of the "
-        "score is memory."
+        f"{pairs} cop{'ies' if pairs > 1 else 'y'} of one photo in two folds at once: unless they were left out of "
+        "training, part of the score is memory, so look at them first."
     )
-    return Diagnosis("leak", "stop", text, {"copies": float(pairs)}, f"cutaway check {data_of(report.command)}")
+    return Diagnosis("leak", "warn", text, {"copies": float(pairs)}, f"cutaway check {data_of(report.command)}")
 
 
 def _test_above_validation(report: Report) -> Diagnosis | None:
@@ -324,7 +321,7 @@ def _shortcut(report: Report) -> Diagnosis | None:
 
 def _more_variety(report: Report) -> dict[str, str | None]:
     """-> flags against memorising: the next step of augmentation, then dropout, then weight decay."""
-    augment = setting(report, "augment")
+    augment = setting(report, "augment").replace("auto", "medium")
     if mode_of(report) != "frozen" and augment in STEPS[:-1]:
         return {"--augment": STEPS[STEPS.index(augment) + 1]}
     if number(report, "dropout") < 0.5:

@@ -62,10 +62,14 @@ class RunFolder:
         return self.path / "checkpoints" / f"{phase}.pt"
 
     def make(self) -> None:
+        """Makes the folder and its checkpoints/. Raises BadInput where that is not possible."""
+        self.make_plain("checkpoints")
+
+    def make_plain(self, below: str = "") -> None:
         try:
-            self.checkpoint("").parent.mkdir(parents=True, exist_ok=True)
+            (self.path / below).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise BadInput(f"The run folder {self.path} cannot be made ({error.strerror}); choose another --out.") from None
+            raise BadInput(f"The folder {self.path} cannot be made ({error.strerror}); choose another --out.") from None
 
     def write_json(self, path: Path, document: Any) -> None:
         text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"

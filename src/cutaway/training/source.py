@@ -20,7 +20,8 @@ Rows = Callable[[NDArray[np.int64]], NDArray[np.uint8]]
 class Source(Protocol):
     """What the loop draws batches from."""
 
-    labels: torch.Tensor
+    @property
+    def labels(self) -> torch.Tensor: ...
 
     def batch(self, indices: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
         """Positions in this source -> the network's input (B, ...); `generator` None: no augmentation."""

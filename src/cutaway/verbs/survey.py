@@ -87,14 +87,15 @@ def survey(
     """
     pixels = yield from fill(dataset, contract)
     must_be_trainable(dataset, pixels.failures)
-    small = _shrunk(pixels, SMALL_PX) if len(dataset) <= CHECKED else None
+    small = shrunk(pixels, SMALL_PX) if len(dataset) <= CHECKED else None
     copies: tuple[Duplicate, ...] = ()
     notes: list[str] = []
     findings: tuple[Finding, ...] = ()
     features = None
     if small is not None:
         shas = tuple(s or "" for s in pixels.sha256s)
-        copies = yield from finding_duplicates(small, pixels.ok, shas, pixels.stored_sizes)
+        sizes = pixels.stored_sizes.astype(np.int64)
+        copies = yield from finding_duplicates(small, pixels.ok, shas, sizes)
         if len(dataset) <= LABELS_CHECKED:
             features = yield from classical_features(pixels)
         evidence = Evidence(
@@ -102,7 +103,7 @@ def survey(
             pixels.ok,
             pixels.failures,
             shas,
-            pixels.stored_sizes.astype(np.int64),
+            sizes,
             pixels.notes,
             features=features,
             copies=copies,
@@ -126,10 +127,11 @@ def classical_features(
 ) -> Generator[Event, None, NDArray[np.float32]]:
     """Pictures (all, or those `at`) -> float32 (n, D); rows of pictures that cannot be read are 0."""
     at = np.arange(len(pixels)) if at is None else at
-    return (yield from extracting_features(_shrunk(pixels, CLASSICAL_PX, at)))
+    return (yield from extracting_features(shrunk(pixels, CLASSICAL_PX, at)))
 
 
-def _shrunk(pixels: PixelSet, side: int, at: NDArray[np.int64] | None = None) -> NDArray[np.uint8]:
+def shrunk(pixels: PixelSet, side: int, at: NDArray[np.int64] | None = None) -> NDArray[np.uint8]:
+    """Pictures (all, or those `at`) -> uint8 (n, h, w, 3), both sides at most `side`; unreadable ones are black."""
     at = np.arange(len(pixels)) if at is None else at
     good = pixels.ok[at]
     rows: NDArray[np.uint8] | None = None

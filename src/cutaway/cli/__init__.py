@@ -1,0 +1,3 @@
+"""The command line: argv -> options -> verb -> text."""
+
+from cutaway.cli.main import main as main

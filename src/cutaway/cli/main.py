@@ -1,0 +1,119 @@
+"""cutaway VERB ...: one command per verb, its flags read from the verb's options; errors are one sentence, exit code 2."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from cutaway import __version__
+from cutaway.errors import CutawayError
+from cutaway.options import Field, fields_of
+from cutaway.verbs import VERBS, Verb, verb
+
+app = typer.Typer(
+    name="cutaway",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Train a CNN on your photos, open any classifier, see every part work. Nothing leaves this machine.",
+)
+
+
+@app.callback(invoke_without_command=True)
+def _top(version: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
+    if version:
+        typer.echo(f"cutaway {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Runs the command line; ends the process with 0, 2 (a sentence on standard error) or 130 (stopped)."""
+    for name in VERBS:
+        app.command(name, help=_help(verb(name)))(command_for(verb(name)))
+    try:
+        app()
+    except KeyboardInterrupt:
+        _say("Stopped.")
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output is gone (`cutaway networks | head`): nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def command_for(verb_: Verb[..., Any]) -> Callable[..., None]:
+    """Verb -> the function Typer reads its flags from and calls."""
+
+    def command(**given: Any) -> None:
+        shapes = {name: given.pop(name, False) for name in ("as_json", "as_csv")}
+        given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+        try:
+            _run(verb_, given, **shapes)
+        except CutawayError as error:
+            _say(str(error))
+            raise typer.Exit(2) from None
+
+    flags = [_parameter(field) for field in fields_of(verb_.options)]  # type: ignore[arg-type]
+    json_flag = typer.Option(False, "--json", help="Print the result as JSON and nothing else.")
+    flags.append(inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=json_flag, annotation=bool))
+    if verb_.name == "predict":
+        csv_flag = typer.Option(False, "--csv", help="Print the result as CSV and nothing else.")
+        flags.append(inspect.Parameter("as_csv", inspect.Parameter.KEYWORD_ONLY, default=csv_flag, annotation=bool))
+    command.__signature__ = inspect.Signature(flags)  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in flags}
+    command.__name__ = verb_.name
+    return command
+
+
+def _help(verb_: Verb[..., Any]) -> str:
+    return inspect.cleandoc(verb_.options.__doc__ or "")
+
+
+def _parameter(field: Field) -> inspect.Parameter:
+    many = getattr(field.type, "__origin__", None) is tuple
+    kind = list[str] if many else field.type
+    if field.required:
+        default: Any = typer.Argument(..., help=field.help)
+    elif field.name == "run" or (field.name == "search" and field.default == ""):
+        default = typer.Argument(field.default, help=field.help) if field.name == "run" else typer.Option("", help=field.help)
+    else:
+        value = list(field.default) if many else field.default
+        default = typer.Option(value, help=field.help, show_default=value not in (None, "", []))
+    return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+
+
+def _run(verb_: Verb[..., Any], given: dict[str, Any], *, as_json: bool, as_csv: bool) -> None:
+    from cutaway.cli.progress import watch
+
+    events = verb_.events(verb_.options(**given))
+    result = watch(events, quiet=as_json or as_csv)
+    if as_json:
+        typer.echo(json.dumps(to_plain(result), ensure_ascii=False, indent=1))
+        return
+    from cutaway.cli import show
+
+    show.show(verb_.name, result, as_csv=as_csv)
+
+
+def to_plain(value: Any) -> Any:
+    """Result -> JSON values."""
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(k): to_plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_plain(v) for v in value]
+    return value if isinstance(value, bool | int | float | str | None) else str(value)
+
+
+def _say(sentence: str) -> None:
+    typer.secho(sentence, err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)

@@ -1,0 +1,104 @@
+"""Model and labelled photos -> Evaluation and its page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from cutaway.dataset import Dataset
+from cutaway.dataset.cache import fill
+from cutaway.dataset.identity import fold_fingerprint
+from cutaway.dataset.ledger import look
+from cutaway.dataset.scan import open_dataset
+from cutaway.draw.page import report_page
+from cutaway.errors import BadInput
+from cutaway.evaluation.evaluate import answers, measured
+from cutaway.events import Event, Note
+from cutaway.graph.shapes import layer_table, network_text
+from cutaway.model import Model
+from cutaway.reports import Measured, Report
+from cutaway.training.run_folder import RUNS, RunFolder
+from cutaway.verbs.environment import Stopwatch, environment, peak_memory_mb
+from cutaway.verbs.evaluate import EvaluateOptions, Evaluation
+from cutaway.verbs.find import find_model
+from cutaway.verbs.report_files import shown_names, thumbnails
+from cutaway.verbs.survey import Survey
+
+
+def evaluate_on(options: EvaluateOptions) -> Generator[Event, None, Evaluation]:
+    """Options -> the Evaluation; a look at a test fold is entered in the ledger of the runs here."""
+    watch = Stopwatch()
+    model = find_model(options.model)
+    dataset, fold = _fold(open_dataset(options.data, classes=model.classes), options)
+    pixels = yield from fill(dataset, model.contract)
+    keep = np.nonzero(pixels.ok)[0].tolist()
+    if len(keep) < len(dataset):
+        yield Note(f"{len(dataset) - len(keep)} of {len(dataset):,} pictures could not be read and were left out.")
+    if not keep:
+        raise BadInput(f"None of the {len(dataset)} pictures of {options.data} can be read; nothing was measured.")
+    seen = Survey(dataset.take(keep), pixels.take(keep), (), None, ())
+    at = np.arange(len(keep))
+    logits = yield from answers(model, seen.pixels.rows, at)
+    result = measured(fold, model, seen.names(at), seen.labels(at), logits)
+    looks = 0
+    if fold == "test":
+        print_ = fold_fingerprint(seen.dataset, seen.pixels.sha256s, "test")
+        looks = look(Path(RUNS) / "test-looks.jsonl", print_, f"evaluate {options.model}")
+    stem = re.sub(r"[^\w.-]+", "-", Path(options.data.rstrip("/")).name).strip("-.") or "photos"
+    page = Path(options.out or f"evaluation-{stem}.html")
+    watch.lap("measure")
+    report = _report(options, model, seen, result, looks, watch)
+    text = report_page(report, thumbnails(seen, shown_names(report)))
+    RunFolder(page.parent).make_plain()
+    RunFolder(page.parent).write_text(page, text)
+    return Evaluation(options.model, options.data, result, looks, str(page))
+
+
+def _fold(dataset: Dataset, options: EvaluateOptions) -> tuple[Dataset, str]:
+    folds = {s.fold for s in dataset.samples}
+    fold = options.fold
+    if fold == "auto":
+        fold = "test" if "test" in folds else "all"
+    if fold == "all":
+        return dataset, "all"
+    part = dataset.where(lambda s: s.fold == fold)
+    if not len(part):
+        there = ", ".join(sorted(str(f) for f in folds if f)) or "no folds"
+        raise BadInput(f"{options.data} has no {fold} fold ({there}); use --fold all.")
+    return part, fold
+
+
+def _report(
+    options: EvaluateOptions, model: Model, seen: Survey, result: Measured, looks: int, watch: Stopwatch
+) -> Report:
+    table = layer_table(model.graph, (model.contract.in_channels, *model.contract.size))
+    tally = {name: 0 for name in model.classes}
+    for score in result.classes:
+        tally[score.name] = score.support
+    return Report(
+        title=f"{options.model} on {options.data}",
+        created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        command=f"cutaway evaluate {options.model} {options.data}",
+        recipe=dict(model.card),
+        network=network_text(table),
+        network_name=model.card.get("network", options.model),
+        parameters=sum(row.parameters for row in table),
+        trainable=0,
+        contract=model.contract.describe(),
+        classes=model.classes,
+        counts={result.fold: tally},
+        findings=(),
+        epochs=(),
+        val=None,
+        test=result,
+        looks=looks,
+        baselines=(),
+        diagnoses=(),
+        environment=environment(),
+        timings={**watch.laps, "total": watch.total()},
+        peak_memory_mb=peak_memory_mb(),
+    )

@@ -1,0 +1,18 @@
+"""What a person typed for a model -> the Model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cutaway.model import Model, open_model
+from cutaway.training.run_folder import find_run
+
+
+def find_model(typed: str) -> Model:
+    """Model file, run folder, run name or "last" -> Model. Raises BadInput, BadModel."""
+    path = Path(typed)
+    if path.is_file() or (path / "model.safetensors").exists():
+        return open_model(path)
+    if path.suffix:
+        return open_model(path)  # a file that is not there: its own sentence
+    return open_model(find_run(typed).path)
