@@ -21,7 +21,9 @@ help:  ## List these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/.stamp-base  ## Install, train on embedded handwritten digits, write and name the report (offline once installed)
-	@$(BIN)/cutaway train digits --out $(DEMO)
+	@if [ -f $(DEMO)/report.html ]; then echo "The demo has been run: open $(DEMO)/report.html (remove $(DEMO) to run it again)."; \
+	elif [ -e $(DEMO) ]; then $(BIN)/cutaway resume $(DEMO); \
+	else $(BIN)/cutaway train digits --out $(DEMO); fi
 
 test: .venv/.stamp-dev browser lint  ## Everything a change must pass: lint, types, tests (minutes)
 	@$(PYTEST) -m "not slow"
@@ -30,19 +32,15 @@ test-long: .venv/.stamp-dev browser  ## The tests marked slow (killed and resume
 	@$(PYTEST) -m slow
 
 lint: .venv/.stamp-dev  ## Formatting, lint rules, strict types
-	@$(BIN)/ruff format --check --quiet . || { echo "lint: 'make format' puts the files below in order"; $(BIN)/ruff format --check .; exit 1; }
+	@$(BIN)/ruff format --check --quiet --output-format concise . || { echo "'make format' puts these files in order."; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 
 format: .venv/.stamp-dev  ## Put the code in order: ruff format, ruff check --fix
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
 
-bench: .venv/.stamp-bench  ## Measure, write benchmarks/results/*.json, renew README's table (BENCH=name for one)
-	@mkdir -p benchmarks/results
-	@for file in benchmarks/$(or $(BENCH),[!_]*).py; do \
-		echo "== $$file"; \
-		$(BIN)/python "$$file" --json "benchmarks/results/$$(basename "$$file" .py).json" || exit 1; \
-	done
+bench: .venv/.stamp-base  ## Measure beside the peers, write benchmarks/results, renew README (BENCH=name for one)
+	@$(BIN)/python -m benchmarks $(or $(BENCH),all)
 	@$(BIN)/python scripts/readme_results.py
 
 docs: .venv/.stamp-dev  ## Build the documentation into site/
@@ -55,8 +53,8 @@ clean:  ## Remove what the verbs made, except .venv and runs
 	@rm -rf site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
 
-distclean: clean  ## clean, and remove .venv
-	@rm -rf .venv
+distclean: clean  ## clean, and remove .venv and .venv-bench
+	@rm -rf .venv .venv-bench
 
 # Stamps: a second call installs nothing; a change of pyproject.toml or of the pinned versions installs again.
 .venv/bin/python:
@@ -71,8 +69,3 @@ distclean: clean  ## clean, and remove .venv
 	@echo "Installing Cutaway and what its tests need into .venv (some minutes the first time) ..."
 	@$(PIP) -e '.[dev]'
 	@touch .venv/.stamp-base $@
-
-.venv/.stamp-bench: .venv/.stamp-dev
-	@echo "Installing the programs the benchmarks compare with into .venv ..."
-	@$(PIP) -e '.[bench]'
-	@touch $@

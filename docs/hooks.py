@@ -7,6 +7,7 @@ docstrings. A new room, module or option appears here by itself.
 from __future__ import annotations
 
 import html
+import inspect
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def reference() -> list[tuple[str, str, str]]:
     """-> (address, title, Markdown) of every reference page, the verbs first, then the rooms by name."""
-    pages = [("reference/verbs.md", "Verbs", verbs_page())]
+    pages = [("reference/index.md", "Verbs", verbs_page())]
     pages += [(f"reference/{room}.md", room, room_page(room)) for room in rooms()]
     return pages
 
@@ -51,23 +52,24 @@ def rooms() -> list[str]:
 
 def room_page(room: str) -> str:
     """Room -> Markdown that mkdocstrings fills with the docstrings of all its modules."""
-    return f"# `cutaway.{room}`\n\n::: cutaway.{room}\n    options:\n      show_root_heading: false\n      show_root_toc_entry: false\n"
+    options = "      show_root_heading: false\n      show_root_toc_entry: false\n"
+    return f"# `cutaway.{room}`\n\n::: cutaway.{room}\n    options:\n{options}"
 
 
 def verbs_page() -> str:
     """-> Markdown: each verb with its sentence, how it is called from both doors, and a table of its options."""
     head = (
-        "# Verbs\n\nEverything a person can ask for. Each is one function, and this page, `cutaway VERB --help` and the "
-        "arguments in Python are made of the same options.\n"
+        "# Verbs\n\nEverything a person can ask for. Each is one function, and this page, `cutaway VERB --help` and "
+        "the arguments in Python are made of the same options.\n"
     )
-    return "\n\n".join([head, *(section(verb) for verb in verbs())])
+    return "\n\n".join([head, *(section(verb) for verb in verbs()), names_table()])
 
 
 def verbs() -> list[Any]:
     """-> the verbs, in the order of `cutaway.verbs.VERBS`."""
-    from cutaway.verbs import VERBS
+    from cutaway.verbs import VERBS, verb
 
-    return list(VERBS.values() if isinstance(VERBS, dict) else VERBS)
+    return [verb(name) for name in VERBS]
 
 
 def section(verb: Any) -> str:
@@ -76,24 +78,44 @@ def section(verb: Any) -> str:
 
     fields = fields_of(verb.options)
     needed = [f.name for f in fields if f.required]
-    call = " ".join(
-        ["cutaway", verb.name, *(name.upper() for name in needed), *["[OPTIONS]"] * (len(needed) < len(fields))]
-    )
+    places = [(f.name.upper() if f.required else f"[{f.name.upper()}]") for f in fields if positional(f)]
+    more = len(places) < len(fields)
+    call = " ".join(["cutaway", verb.name, *places, *(["[OPTIONS]"] if more else [])])
+    python = f"cutaway.{verb.name}({', '.join([*needed, *(['...'] if len(needed) < len(fields) else [])])})"
     about = "\n".join(line.strip() for line in (verb.options.__doc__ or "").strip().splitlines())
     rows = "\n".join(f"| {flag(f)} | {default(f)} | {text(f.help)} |" for f in fields)
     table = f"| option | default | what it does |\n|---|---|---|\n{rows}\n" if fields else ""
-    python = f"cutaway.{verb.name}({', '.join([*needed, *['...'] * (len(needed) < len(fields))])})"
     return f"## {verb.name}\n\n{about}\n\n```text\n{call}\n{python} -> {result(verb)}\n```\n\n{table}"
 
 
+def names_table() -> str:
+    """-> Markdown: what else `import cutaway` offers, each with its first sentence and a link to its room."""
+    import cutaway
+    from cutaway.verbs import VERBS
+
+    rows = []
+    for name in sorted(set(cutaway.__all__) - set(VERBS)):
+        value = getattr(cutaway, name)
+        room = str(value.__module__).split(".")[1]
+        sentence = " ".join((inspect.getdoc(value) or "").split("\n\n")[0].split())
+        rows.append(f"| `cutaway.{name}` | {text(sentence)} | [{room}]({room}.md) |")
+    table = "\n".join(["| name | what it is | room |", "|---|---|---|", *rows])
+    return f"## Other names in Python\n\n{table}\n"
+
+
+def positional(field: Any) -> bool:
+    """Whether the command line takes it without a flag; cutaway.cli.main decides the same way."""
+    return field.required or field.name == "run"
+
+
 def flag(field: Any) -> str:
-    return f"`{field.name.upper()}`" if field.required else f"`--{field.name.replace('_', '-')}`"
+    return f"`{field.name.upper()}`" if positional(field) else f"`--{field.name.replace('_', '-')}`"
 
 
 def default(field: Any) -> str:
     if field.required:
         return "needed"
-    if field.default is None or field.default in ((), "", False):
+    if field.default is None or field.default is False or field.default in ((), ""):
         return ""
     if isinstance(field.default, tuple | list):
         return f"`{', '.join(map(str, field.default))}`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import subprocess
@@ -108,3 +109,35 @@ def test_the_report_guide_explains_every_diagnosis() -> None:
     guide = (ROOT / "docs" / "guides" / "report.md").read_text(encoding="utf-8")
     assert len(rules) > 5
     assert rules - set(re.findall(r"^\| ([a-z-]+) \|", guide, re.MULTILINE)) == set()
+
+
+def test_the_check_guide_explains_every_finding() -> None:
+    from cutaway.dataset.checks import KINDS
+
+    guide = (ROOT / "docs" / "guides" / "check.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([a-z-]+)` \|", guide, re.MULTILINE) == list(KINDS)
+
+
+def test_the_page_of_verbs_has_every_option(site: Path) -> None:
+    from cutaway.options import fields_of
+    from cutaway.verbs import VERBS, verb
+
+    page = html.unescape((site / "reference" / "index.html").read_text(encoding="utf-8"))
+    for name in VERBS:
+        assert f'id="{name}"' in page
+        for field in fields_of(verb(name).options):  # type: ignore[arg-type]
+            assert field.help.replace("`", "") in re.sub(r"</?code>", "", page), f"{name} --{field.name}"
+
+
+def test_the_guide_to_bad_pictures_explains_every_code() -> None:
+    import typing
+
+    from cutaway.errors import PictureCode
+
+    guide = (ROOT / "docs" / "guides" / "bad-pictures.md").read_text(encoding="utf-8")
+    assert {code for code in typing.get_args(PictureCode) if f"`{code}`" not in guide} == set()
+
+
+def test_a_tree_in_a_docstring_stays_a_tree(site: Path) -> None:
+    page = (site / "reference" / "errors.html").read_text(encoding="utf-8")
+    assert any("├── BadInput" in block for block in re.findall(r"<pre>.*?</pre>", page, re.DOTALL))

@@ -42,7 +42,7 @@ def members(draw: Draw) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"])
 def test_an_archive_is_opened_like_the_folder_in_it(
-    tmp_path: Path, cache: Path, members: dict[str, bytes], draw: Draw, kind: str
+    tmp_path: Path, cache: Path, members: dict[str, bytes], kind: str
 ) -> None:
     path = tmp_path / f"pets.{kind}"
     if kind == "zip":

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cutaway.dataset import cache as cache_module
 from cutaway.dataset import shelf
 from cutaway.dataset.cache import fill, filled
 from cutaway.dataset.decode import Fitter, Group, fitted
@@ -152,9 +153,10 @@ def test_digits_need_no_worker_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Deadly:
-    """A store whose second picture ends its process; the third is slow to be read."""
+    """A store whose second picture ends its process."""
 
     def read(self, sample: Sample, target_px: int | None = None) -> Image:
+        del target_px
         if sample.at == 1:
             os.kill(os.getpid(), 9)
         return Image(np.full((4, 5, 3), int(sample.at), np.uint8), sample.name, f"{int(sample.at):064x}", (), (4, 5))
@@ -253,7 +255,7 @@ def test_a_damaged_index_is_told(pets: Path, cache: Path) -> None:
     filled(open_dataset(pets), SMALL)
     for part in (cache / "pixels").glob("index.sqlite*"):
         part.write_bytes(b"garbage" * 1000)
-    with pytest.raises(BadInput, match="The index of the cache folder .* is damaged .* delete the folder"):
+    with pytest.raises(BadInput, match=r"The index of the cache folder .* is damaged .* delete the folder"):
         filled(open_dataset(pets), SMALL)
 
 
@@ -285,7 +287,7 @@ def test_two_processes_at_once_and_a_third_that_is_killed(tmp_path: Path, plant:
         time.sleep(0.01)
     time.sleep(0.15)
     victim.kill()
-    victim.wait()
+    victim.communicate()
     assert [process.communicate()[0].split()[-1] for process in (one, two)] == [b"True", b"True"]
     got = filled(open_dataset(root), InputContract((64, 64)))
     assert got.decoded == 0
@@ -304,7 +306,41 @@ def test_a_filling_that_is_killed_keeps_whole_pictures_only(tmp_path: Path, plan
             time.sleep(0.005)
         time.sleep(wait)
         victim.kill()
-        victim.wait()
+        victim.communicate()
     got = filled(open_dataset(root), InputContract((64, 64)))
     assert got.ok.all()
     assert np.array_equal(got.pixels, true_pixels(root))
+
+
+def test_pictures_that_finish_out_of_order_lie_in_order_until_memory_says_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [(i, BadPicture(str(i), "empty", "")) for i in (1, 2, 0, 3, 5, 6, 7, 8, 9, 4)]
+    monkeypatch.setattr(cache_module, "BATCH_BYTES", 2)
+    batches = [[i for i, _ in batch] for batch in cache_module._batches(iter(made), range(10), row_bytes=1)]
+    assert batches == [[0, 1, 2], [3], [5, 6, 7, 8], [4, 9]]
+    monkeypatch.setattr(cache_module, "BATCH_BYTES", 5)
+    batches = [[i for i, _ in batch] for batch in cache_module._batches(iter(made), range(10), row_bytes=1)]
+    assert batches == [[0, 1, 2, 3], [4, 5, 6, 7, 8, 9]]
+    monkeypatch.setattr(cache_module, "BATCH_SECONDS", 0.0)
+    batches = [[i for i, _ in batch] for batch in cache_module._batches(iter(made), range(10), row_bytes=1)]
+    assert batches == [[0, 1, 2], [3], [4, 5, 6, 7, 8, 9]]
+
+
+def test_a_fresh_set_is_a_view_of_the_map(pets: Path) -> None:
+    assert filled(open_dataset(pets), SMALL).pixels.base is not None
+
+
+def test_a_small_set_can_be_held_in_memory(pets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (pets / "cat" / "2.png").write_bytes(b"x")
+    mapped = filled(open_dataset(pets), SMALL)
+    held = mapped.held()
+    mapped.file.unlink()
+    assert held.memory is not None
+    assert held.memory.shape == (3, 4, 5, 3)
+    assert held.ok.tolist() == [True, False, True, True]
+    assert np.array_equal(held.rows([3, 0, 2]), mapped.rows([3, 0, 2]))
+    assert np.array_equal(held.take([2, 3]).pixels, mapped.rows([2, 3]))
+    with pytest.raises(BadInput, match=r"cat/2\.png has no pixels"):
+        held.rows([1])
+    assert mapped.held(most_bytes=100) is mapped
+    monkeypatch.setattr("cutaway.dataset.pixels._free_memory", lambda: 100)
+    assert mapped.held() is mapped

@@ -67,5 +67,5 @@ def test_the_stamp_follows_the_content_and_a_missing_file_has_none(tmp_path: Pat
     store, sample = FolderStore(str(tmp_path)), Sample("a.png", 0, None, "a.png")
     file.unlink()
     assert store.stamp(sample) == ""
-    with pytest.raises(BadPicture, match="a.png: missing"):
+    with pytest.raises(BadPicture, match=r"a\.png: missing"):
         store.read(sample)

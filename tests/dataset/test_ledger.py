@@ -7,7 +7,13 @@ from pathlib import Path
 
 from cutaway.dataset.ledger import look, looks
 
-LOOKER = "import sys; from pathlib import Path; from cutaway.dataset.ledger import look\nfor _ in range(20): look(Path(sys.argv[1]), 'f', 'me')"
+LOOKER = """
+import sys
+from pathlib import Path
+from cutaway.dataset.ledger import look
+for _ in range(20):
+    look(Path(sys.argv[1]), "f", "me")
+"""
 
 
 def test_looks_are_counted_by_fold(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ class Fake:
     classes = ("up", "down")
 
     def __init__(self, root: str, train: bool = True, download: bool = False) -> None:
-        assert download
+        assert download, root
         self.data = np.full((4 if train else 2, 3, 5, 6), 7, np.uint8)
         self.data[:, 2] = 9
         self.labels = [0, 1, 0, 1][: len(self.data)]
@@ -90,7 +90,7 @@ def test_a_download_with_a_wrong_digest_is_told(monkeypatch: pytest.MonkeyPatch)
         raise RuntimeError("File not found or corrupted.")
 
     monkeypatch.setattr(torchvision.datasets, "CIFAR10", corrupted)
-    with pytest.raises(BadInput, match="A downloaded file of cifar10 does not have the digest .* delete it from"):
+    with pytest.raises(BadInput, match=r"A downloaded file of cifar10 does not have the digest .* delete it from"):
         open_dataset("cifar10")
 
 

@@ -60,7 +60,7 @@ def command_for(verb_: Verb[..., Any]) -> Callable[..., None]:
             _say(str(error))
             raise typer.Exit(2) from None
 
-    flags = [_parameter(field) for field in fields_of(verb_.options)]  # type: ignore[arg-type]
+    flags = [_parameter(field) for field in fields_of(verb_.options)]
     json_flag = typer.Option(False, "--json", help="Print the result as JSON and nothing else.")
     flags.append(inspect.Parameter("as_json", inspect.Parameter.KEYWORD_ONLY, default=json_flag, annotation=bool))
     if verb_.name == "predict":
@@ -82,7 +82,9 @@ def _parameter(field: Field) -> inspect.Parameter:
     if field.required:
         default: Any = typer.Argument(..., help=field.help)
     elif field.name == "run" or (field.name == "search" and field.default == ""):
-        default = typer.Argument(field.default, help=field.help) if field.name == "run" else typer.Option("", help=field.help)
+        default = (
+            typer.Argument(field.default, help=field.help) if field.name == "run" else typer.Option("", help=field.help)
+        )
     else:
         value = list(field.default) if many else field.default
         default = typer.Option(value, help=field.help, show_default=value not in (None, "", []))

@@ -109,7 +109,9 @@ def _predictions(console: Console, result: Any) -> None:
 def _predictions_csv(result: Any) -> None:
     most = max((len(p.top) for p in result), default=0)
     out = csv.writer(sys.stdout)
-    out.writerow(["picture", *(f"{what}_{i}" for i in range(1, most + 1) for what in ("class", "probability")), "error"])
+    out.writerow(
+        ["picture", *(f"{what}_{i}" for i in range(1, most + 1) for what in ("class", "probability")), "error"]
+    )
     for prediction in result:
         cells = [cell for name, p in prediction.top for cell in (name, f"{p:.6f}")]
         cells += [""] * (2 * most - len(cells))
@@ -119,7 +121,9 @@ def _predictions_csv(result: Any) -> None:
 def _evaluation(console: Console, result: Any) -> None:
     seen = result.measured
     looks = f"; looked at {_times(result.looks)} from here" if result.looks else ""
-    console.print(f"[bold]{seen.accuracy:.1%}[/] of {seen.n:,} pictures right (95 % interval {_interval(seen)}){looks}.")
+    console.print(
+        f"[bold]{seen.accuracy:.1%}[/] of {seen.n:,} pictures right (95 % interval {_interval(seen)}){looks}."
+    )
     table = _table("class", "pictures", "precision", "recall", "95 % interval")
     for score in seen.classes:
         interval = f"{score.recall_low:.1%} to {score.recall_high:.1%}"

@@ -22,7 +22,7 @@ from cutaway.dataset.places import build_once
 from cutaway.dataset.samples import Sample
 from cutaway.dataset.words import is_picture_name, shown
 from cutaway.errors import BadInput, BadPicture
-from cutaway.image import Image
+from cutaway.image import Image, InputContract
 
 BROKEN = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError)
 MOST_BYTES = 512 * 2**20
@@ -40,15 +40,23 @@ class ZipStore:
         """Sample -> its picture. Raises BadPicture with the sample's name."""
         from cutaway.image.read import decode
 
-        try:
-            opened = _open_zip(self.archive, file_stamp(self.archive))
-            data = opened.read(opened.infolist()[int(sample.at)])
-        except (OSError, IndexError, *BROKEN) as error:
-            raise BadPicture(sample.name, "unreadable", f"the archive does not give it: {error}") from error
-        return decode(data, sample.name, target_px)
+        return decode(self._content(sample), sample.name, target_px)
+
+    def read_fitted(self, sample: Sample, contract: InputContract) -> Image:
+        """Sample, contract -> its picture at the contract's size. Raises BadPicture with the sample's name."""
+        from cutaway.image.fit import decode_fitted
+
+        return decode_fitted(self._content(sample), sample.name, contract)
 
     def stamp(self, sample: Sample) -> str:
         return _member_stamp(self.archive, sample)
+
+    def _content(self, sample: Sample) -> bytes:
+        try:
+            opened = _open_zip(self.archive, file_stamp(self.archive))
+            return opened.read(opened.infolist()[int(sample.at)])
+        except (OSError, IndexError, *BROKEN) as error:
+            raise _not_given(sample, error) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +69,29 @@ class TarStore:
         """Sample -> its picture. Raises BadPicture with the sample's name."""
         from cutaway.image.read import decode
 
+        return decode(self._content(sample), sample.name, target_px)
+
+    def read_fitted(self, sample: Sample, contract: InputContract) -> Image:
+        """Sample, contract -> its picture at the contract's size. Raises BadPicture with the sample's name."""
+        from cutaway.image.fit import decode_fitted
+
+        return decode_fitted(self._content(sample), sample.name, contract)
+
+    def stamp(self, sample: Sample) -> str:
+        return _member_stamp(self.archive, sample)
+
+    def _content(self, sample: Sample) -> bytes:
         offset, size = map(int, str(sample.at).split(":"))
         try:
             with open(self.archive, "rb") as file:  # noqa: PTH123
                 file.seek(offset)
-                data = file.read(size)
+                return file.read(size)
         except OSError as error:
-            raise BadPicture(sample.name, "unreadable", f"the archive does not give it: {error}") from error
-        return decode(data, sample.name, target_px)
+            raise _not_given(sample, error) from error
 
-    def stamp(self, sample: Sample) -> str:
-        return _member_stamp(self.archive, sample)
+
+def _not_given(sample: Sample, error: Exception) -> BadPicture:
+    return BadPicture(sample.name, "unreadable", f"the archive does not give it: {error}")
 
 
 def is_archive(path: Path) -> bool:

@@ -43,7 +43,7 @@ def fill(
         todo = [i for i, found in enumerate(known) if found is None]
         ready = len(dataset) - len(todo)
         yield Progress(TASK, ready, len(dataset), "pictures")
-        for batch in _batches(fitted(dataset, todo, contract, workers), shelf.row_bytes):
+        for batch in _batches(fitted(dataset, todo, contract, workers), todo, shelf.row_bytes):
             placed = shelf.put([(stamps[i], got) for i, got in batch])
             for (i, _), where in zip(batch, placed, strict=True):
                 known[i] = where
@@ -75,19 +75,32 @@ def decoder() -> str:
 
 
 def _batches(
-    results: Iterator[tuple[int, Fitted | BadPicture]], row_bytes: int
+    results: Iterator[tuple[int, Fitted | BadPicture]], todo: Sequence[int], row_bytes: int
 ) -> Iterator[list[tuple[int, Fitted | BadPicture]]]:
-    """Results as they come -> lists of them, each as large as memory or patience allow."""
+    """Results as they come -> lists of them in the data set's order, so that neighbours are neighbours on disk.
+
+    What has overtaken a slow picture waits for it, until that takes more memory than two batches.
+    """
     most = max(1, BATCH_BYTES // row_bytes)
-    batch: list[tuple[int, Fitted | BadPicture]] = []
-    since = time.monotonic()
-    for result in results:
-        batch.append(result)
-        if len(batch) >= most or time.monotonic() - since > BATCH_SECONDS:
-            yield sorted(batch, key=lambda b: b[0])  # neighbours in the data set are neighbours on disk
-            batch, since = [], time.monotonic()
-    if batch:
-        yield sorted(batch, key=lambda b: b[0])
+    waiting: dict[int, Fitted | BadPicture] = {}
+    gone: set[int] = set()
+    position, since = 0, time.monotonic()
+    for index, got in results:
+        waiting[index] = got
+        if len(waiting) < most and time.monotonic() - since < BATCH_SECONDS:
+            continue
+        ready = []
+        while position < len(todo) and (todo[position] in waiting or todo[position] in gone):
+            ready.append(todo[position])
+            position += 1
+        if len(waiting) >= 2 * most:
+            ready = sorted(waiting)
+            gone.update(ready)
+        if batch := [(i, waiting.pop(i)) for i in ready if i in waiting]:
+            yield batch
+        since = time.monotonic()
+    if waiting:
+        yield sorted(waiting.items())
 
 
 def _pixel_set(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from cutaway.dataset.arrays import ArrayStore
 from cutaway.dataset.samples import Dataset, Sample, Store
 from cutaway.dataset.shelf import Fitted
 from cutaway.errors import BadPicture
-from cutaway.image import InputContract
+from cutaway.image import Image, InputContract
 
 GROUP_BYTES = 128 * 2**10
 """Fitted pixels of one message between processes; 60,000 messages of 3 KB cost more than decoding them."""
@@ -31,14 +32,12 @@ class Fitter:
 
     def __call__(self, samples: Sequence[Sample]) -> Group:
         """Samples -> one message with all of them. Never raises BadPicture: one bad file costs one row."""
-        from cutaway.image.fit import fit_picture, target_px
-
         pixels: list[NDArray[np.uint8]] = []
         facts: list[Facts | BadPicture] = []
         for sample in samples:
             try:
-                picture = self.store.read(sample, target_px(self.contract))
-                pixels.append(fit_picture(picture, self.contract))
+                picture = fitted_picture(self.store, sample, self.contract)
+                pixels.append(picture.pixels)
                 facts.append((picture.sha256, picture.stored_size, picture.notes))
             except BadPicture as bad:
                 facts.append(bad)
@@ -100,6 +99,17 @@ def _run(
         jobs, work, workers=min(workers, len(jobs)), seconds=seconds, name=lambda j: j[0].name
     ):
         yield groups[number], got
+
+
+def fitted_picture(store: Store, sample: Sample, contract: InputContract) -> Image:
+    """Store, sample, contract -> Image at the contract's size, the store's own quicker way where it has one."""
+    from cutaway.image.fit import fit_picture, target_px
+
+    if own := getattr(store, "read_fitted", None):
+        picture: Image = own(sample, contract)
+        return picture
+    whole = store.read(sample, target_px(contract))
+    return dataclasses.replace(whole, pixels=fit_picture(whole, contract))
 
 
 def processors() -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from cutaway.dataset.layout import Listing
 from cutaway.dataset.samples import Sample
 from cutaway.dataset.words import is_hidden, shown
-from cutaway.image import Image
+from cutaway.image import Image, InputContract
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,12 @@ class FolderStore:
         from cutaway.image.read import read_image
 
         return read_image(Path(self.path(sample)), target_px, name=sample.name)
+
+    def read_fitted(self, sample: Sample, contract: InputContract) -> Image:
+        """Sample, contract -> its picture at the contract's size. Raises BadPicture with the sample's name."""
+        from cutaway.image.fit import read_fitted
+
+        return read_fitted(Path(self.path(sample)), contract, name=sample.name)
 
     def stamp(self, sample: Sample) -> str:
         """Sample -> path, bytes and modification time; '' when the file cannot be asked."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cutaway.dataset.archive import is_archive, list_archive
+from cutaway.dataset.decode import fitted_picture
 from cutaway.dataset.folder import FolderStore, list_folder
 from cutaway.dataset.layout import Listing, Skipped, sift
 from cutaway.dataset.places import cache_folder
@@ -17,7 +18,7 @@ from cutaway.dataset.samples import Dataset, Sample, Store
 from cutaway.dataset.scan import located, not_there
 from cutaway.dataset.words import is_picture_name, shown, some, unique
 from cutaway.errors import BadInput
-from cutaway.image import Image
+from cutaway.image import Image, InputContract
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,10 @@ class JoinedStore:
     def read(self, sample: Sample, target_px: int | None = None) -> Image:
         store, inner = self._inner(sample)
         return store.read(inner, target_px)
+
+    def read_fitted(self, sample: Sample, contract: InputContract) -> Image:
+        store, inner = self._inner(sample)
+        return fitted_picture(store, inner, contract)
 
     def stamp(self, sample: Sample) -> str:
         store, inner = self._inner(sample)

@@ -18,7 +18,7 @@ from cutaway.dataset.path_table import from_columns
 from cutaway.dataset.samples import Dataset, Fold, Sample
 from cutaway.dataset.words import count, fold_of, shown
 from cutaway.errors import BadInput, BadPicture
-from cutaway.image import Image
+from cutaway.image import Image, InputContract
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,20 @@ class ParquetStore:
         """Sample -> its picture. Raises BadPicture with the sample's name."""
         from cutaway.image.read import decode
 
+        return decode(self._content(sample), sample.name, target_px)
+
+    def read_fitted(self, sample: Sample, contract: InputContract) -> Image:
+        """Sample, contract -> its picture at the contract's size. Raises BadPicture with the sample's name."""
+        from cutaway.image.fit import decode_fitted
+
+        return decode_fitted(self._content(sample), sample.name, contract)
+
+    def stamp(self, sample: Sample) -> str:
+        file, row = self._place(sample)
+        stamp = file_stamp(file)
+        return f"{stamp}|{self.column}|{row}" if stamp else ""
+
+    def _content(self, sample: Sample) -> bytes:
         file, row = self._place(sample)
         try:
             data = _row_bytes(file, file_stamp(file), self.column, row)
@@ -43,12 +57,7 @@ class ParquetStore:
             raise BadPicture(sample.name, "unreadable", f"the table does not give it: {error}") from error
         if data is None:
             raise BadPicture(sample.name, "empty", "the table holds no bytes in this row")
-        return decode(data, sample.name, target_px)
-
-    def stamp(self, sample: Sample) -> str:
-        file, row = self._place(sample)
-        stamp = file_stamp(file)
-        return f"{stamp}|{self.column}|{row}" if stamp else ""
+        return data
 
     def _place(self, sample: Sample) -> tuple[str, int]:
         at = int(sample.at)

@@ -43,12 +43,12 @@ def writing(folder: Path) -> Iterator[None]:
     except sqlite3.DatabaseError as error:
         if "full" in str(error):
             raise _full(folder) from error
-        if "locked" in str(error) or "readonly" in str(error) or "unable to open" in str(error):
-            raise _closed(folder, str(error)) from error
-        raise BadInput(
-            f"The index of the cache folder {folder} is damaged ({error}); delete the folder, everything in it can be "
-            f"rebuilt."
-        ) from error
+        if "malformed" in str(error) or "not a database" in str(error):
+            raise BadInput(
+                f"The index of the cache folder {folder} is damaged ({error}); delete the folder, everything in it can "
+                f"be rebuilt."
+            ) from error
+        raise _closed(folder, str(error)) from error
 
 
 def build_once(target: Path, build: Callable[[Path], None]) -> None:

@@ -129,9 +129,13 @@ class Shelf:
         handle = os.open(self.file, os.O_RDWR | getattr(os, "O_BINARY", 0))
         with open(handle, "r+b", buffering=0) as file:  # noqa: PTH123
             file.seek(length * self.row_bytes)
-            for picture in pictures:
-                _write_all(file.fileno(), np.ascontiguousarray(picture.pixels).tobytes())
-            os.fsync(file.fileno())
+            try:
+                for picture in pictures:
+                    _write_all(file.fileno(), np.ascontiguousarray(picture.pixels).tobytes())
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(length * self.row_bytes)  # a full disk gets back what did not fit
+                raise
         self.index.execute("INSERT OR REPLACE INTO lengths VALUES (?, ?)", (self.key, length + len(pictures)))
 
     def _insert(self, where: Stored) -> None:

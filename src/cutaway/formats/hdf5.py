@@ -16,7 +16,7 @@ from cutaway.formats.keras_weights import Stored
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _MOST_ATTRIBUTE = 50_000_000
-_MOST_STRETCH = 20
+MOST_STRETCH = 20
 """A compressed file may claim this many times its own bytes."""
 
 
@@ -29,8 +29,9 @@ def damage_named(name: str) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        reason = " ".join(str(error).split()).strip("'\"") or type(error).__name__
-        raise BadModel(f"{name} is a damaged or truncated HDF5 file ({reason[:150]}).") from None
+        words = " ".join(str(error).split()).strip("'\"") or type(error).__name__
+        reason = "".join(c if c.isprintable() else "?" for c in words[:150])
+        raise BadModel(f"{name} is a damaged or truncated HDF5 file ({reason}).") from None
 
 
 @contextlib.contextmanager
@@ -87,15 +88,15 @@ def _must_be_small(item: Any, name: str) -> None:
 
 
 def inside(group: Any, path: str) -> Any:
-    """Group, "a/b/c" -> the item there, None where there is none. ValueError where a link leads out of the file."""
+    """Group, "a/b/c" -> the item there, None where there is none. ValueError for links that may leave the file."""
     item = group
     for part in path.split("/"):
         if not part:
             continue
-        if not isinstance(item, h5py.Group) or part not in item:
+        if not isinstance(item, h5py.Group) or not item.id.links.exists(part.encode()):
             return None
-        if isinstance(item.get(part, getlink=True), h5py.ExternalLink):
-            raise ValueError(f"{path} is a link to another file")
+        if item.id.links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:  # a soft link may end at an external one
+            raise ValueError(f"{path} is a link, perhaps to another file; Keras writes none")
         item = item[part]
     return item
 
@@ -107,11 +108,9 @@ def stored(dataset: Any, path: str, file_bytes: int) -> Stored:
     if dataset.is_virtual or dataset.external:
         raise ValueError(f"{path} keeps its numbers in another file")
     claimed = int(np.prod(dataset.shape, dtype=object)) * dataset.dtype.itemsize
-    room = dataset.id.get_storage_size() if dataset.chunks is None else file_bytes * _MOST_STRETCH
-    if claimed > room:
-        raise ValueError(f"{path} claims {claimed:,} bytes where the file holds {min(room, file_bytes):,}")
-    if claimed > file_bytes * _MOST_STRETCH:
-        raise ValueError(f"{path} claims {claimed:,} bytes in a file of {file_bytes:,}")
+    written = min(dataset.id.get_storage_size(), file_bytes)
+    if claimed > (written if dataset.chunks is None else file_bytes * MOST_STRETCH):  # only chunks can be compressed
+        raise ValueError(f"{path} claims {claimed:,} bytes where the file holds {written:,}")
 
     def read() -> NDArray[Any]:
         values: NDArray[Any] = dataset[()]

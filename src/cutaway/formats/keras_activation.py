@@ -53,9 +53,9 @@ def _word(e: Emit) -> str:
         value = value.get("config") if value.get("class_name") == "function" else str(value.get("class_name")).lower()
     if value is None:
         return "linear"
-    if value not in _SIMPLE and value not in ("linear", "hard_sigmoid", "exponential"):
+    if not isinstance(value, str) or value not in (*_SIMPLE, "linear", "hard_sigmoid", "exponential"):
         raise e.refuse(f"its activation {str(value)[:60]!r} is not on Cutaway's list.")
-    return str(value)
+    return value
 
 
 def _apply(e: Emit, x: Value, word: str, suffix: str) -> Value:

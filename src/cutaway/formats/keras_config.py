@@ -17,7 +17,7 @@ from torch import fx
 from cutaway.errors import BadModel
 from cutaway.formats.keras_emit import Emit, Value
 from cutaway.formats.keras_layers import build_layer
-from cutaway.formats.keras_tree import Layer, Ref
+from cutaway.formats.keras_tree import Layer, Ref, shown
 from cutaway.formats.keras_weights import LayerPath, Stored, Weights
 from cutaway.graph.build import GraphBuilder
 
@@ -48,7 +48,7 @@ class _Walk:
         if layer.is_container:
             if uses > 1:
                 raise BadModel(
-                    f"The model {layer.name[:60]} inside the file is used more than once, which cannot be opened."
+                    f"The model {shown(layer.name)} inside the file is used more than once, which cannot be opened."
                 )
             return self.container(layer, path, operands)
         emit = Emit(layer, self.builder, lambda: self.arrays(path), self.keras)
@@ -61,7 +61,7 @@ class _Walk:
 
     def container(self, layer: Layer, path: LayerPath, operands: Sequence[Value | float]) -> Value:
         if len(operands) != 1 or not isinstance(operands[0], Value):
-            raise BadModel(f"The model {layer.name[:60]} takes one input; the file gives it {len(operands)}.")
+            raise BadModel(f"The model {shown(layer.name)} takes one input; the file gives it {len(operands)}.")
         if layer.kind != "Sequential":
             return self.functional(layer, path, operands[0])
         value = operands[0]
@@ -73,14 +73,14 @@ class _Walk:
     def functional(self, layer: Layer, path: LayerPath, given: Value) -> Value:
         if len(layer.inputs) != 1 or len(layer.outputs) != 1:
             raise BadModel(
-                f"The model {layer.name[:60]} has {len(layer.inputs)} inputs and {len(layer.outputs)} outputs; "
+                f"The model {shown(layer.name)} has {len(layer.inputs)} inputs and {len(layer.outputs)} outputs; "
                 "only models with one of each can be opened."
             )
         made = {(layer.inputs[0].layer, 0): given}
         by_name = {child.name: child for child in layer.layers}
         if len(by_name) != len(layer.layers):
             raise BadModel(
-                f"The model {layer.name[:60]} has two layers of one name; its connections cannot be told apart."
+                f"The model {shown(layer.name)} has two layers of one name; its connections cannot be told apart."
             )
         waiting = [(child, n, call) for child in layer.layers for n, call in enumerate(child.calls or ())]
         while waiting:
@@ -93,11 +93,13 @@ class _Walk:
                 else:
                     still.append((child, n, call))
             if len(still) == len(waiting):
-                raise BadModel(f"Layer {still[0][0].name[:60]} waits for a value that no layer of the file makes.")
+                raise BadModel(f"Layer {shown(still[0][0].name)} waits for a value that no layer of the file makes.")
             waiting = still
         key = _key(by_name, layer.outputs[0])
         if key not in made:
-            raise BadModel(f"The output of the model {layer.name[:60]} comes from a layer that the file does not hold.")
+            raise BadModel(
+                f"The output of the model {shown(layer.name)} comes from a layer that the file does not hold."
+            )
         return made[key]
 
 

@@ -24,8 +24,7 @@ def conv2d(e: Emit, x: Value) -> Value:
     kernel, stride, dilation = window(e)
     filters, groups = e.settings.whole("filters"), e.settings.whole("groups", 1)
     e.rank(x, 3)
-    if x.channels % groups or filters % groups:
-        raise e.refuse(f"{x.channels} channels and {filters} filters cannot be divided into {groups} groups.")
+    _must_divide(e, x.channels, filters, groups)
     w = e.weights(kernel=(*kernel, x.channels // groups, filters), bias=(filters,))
     x, padding, size = padded(e, x, kernel, stride, dilation)
     module = nn.Conv2d(x.channels, filters, kernel, stride, padding, dilation, groups, bias="bias" in w, device="meta")
@@ -85,8 +84,7 @@ def conv1d(e: Emit, x: Value) -> Value:
         e.settings.whole("filters"),
         e.settings.whole("groups", 1),
     )
-    if x.channels % groups or filters % groups:
-        raise e.refuse(f"{x.channels} channels and {filters} filters cannot be divided into {groups} groups.")
+    _must_divide(e, x.channels, filters, groups)
     mode = e.settings.word("padding", "valid", ("valid", "same", "causal"))
     w = e.weights(kernel=(kernel, x.channels // groups, filters), bias=(filters,))
     length, span = x.shape[0], dilation * (kernel - 1) + 1
@@ -217,6 +215,11 @@ def padded(e: Emit, x: Value, kernel: Pair, stride: Pair, dilation: Pair) -> tup
 def same_total(size: int, kernel: int, stride: int, dilation: int) -> int:
     """TensorFlow's 'same': pixels added to a side of `size` so that ceil(size / stride) windows fit."""
     return max((-(-size // stride) - 1) * stride + dilation * (kernel - 1) + 1 - size, 0)
+
+
+def _must_divide(e: Emit, channels: int, filters: int, groups: int) -> None:
+    if channels % groups or filters % groups:
+        raise e.refuse(f"{channels} channels and {filters} filters cannot be divided into {groups} groups.")
 
 
 def _is_same(e: Emit) -> bool:

@@ -13,7 +13,7 @@ from torch import fx, nn
 
 from cutaway.errors import BadModel
 from cutaway.formats.keras_settings import Settings
-from cutaway.formats.keras_tree import Layer
+from cutaway.formats.keras_tree import Layer, shown
 from cutaway.formats.keras_weights import Stored, roles
 from cutaway.graph.build import GraphBuilder, safe_name
 
@@ -42,7 +42,7 @@ class Emit:
         self.name = layer_name(layer.name)
         self.kind = layer.kind
         self.keras = keras
-        self.where = f"Layer {layer.name[:60]} ({layer.kind[:60]})"
+        self.where = f"Layer {shown(layer.name)} ({shown(layer.kind)})"
         self.settings = Settings(layer.settings, self.where)
         self._roles = roles(layer.kind, layer.settings)
         self._builder = builder

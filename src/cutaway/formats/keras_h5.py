@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cutaway.errors import BadModel
 from cutaway.formats import hdf5
 from cutaway.formats.keras_parts import keras_parts
-from cutaway.formats.keras_tree import Layer, parse_model
+from cutaway.formats.keras_tree import Layer, parse_model, shown
 from cutaway.formats.keras_weights import LayerPath, Stored, deal
 from cutaway.formats.parts import Parts
 
@@ -44,7 +44,7 @@ def read(path: Path) -> Parts:
             )
         model = parse_model(_json(config, path))
         major = 3 if version.startswith("3") else 2
-        made_by = f"Keras {_short_version(version)}" + (f" on {backend[:30]}" if backend else "")
+        made_by = f"Keras {_short_version(version)}" + (f" on {shown(backend)}" if backend else "")
         card = {"format": f"Keras {major} h5", "producer": made_by}
         return keras_parts(model, _Weights(group, model, path), path, card, major)
 
@@ -70,7 +70,7 @@ def _no_network(file: Any, path: Path) -> BadModel:
             "(model.save('model.h5')) and open that."
         )
     held = ", ".join(sorted(file)[:5]) or "nothing"
-    return BadModel(f"{path.name} is an HDF5 file but no Keras model: it has no model_config. It holds {held[:100]}.")
+    return BadModel(f"{path.name} is an HDF5 file but no Keras model: it has no model_config. It holds {shown(held)}.")
 
 
 class _Weights:
@@ -81,6 +81,7 @@ class _Weights:
         self._top = {layer.name: layer for layer in model.layers}
         self._file = file
         self._bytes = file.stat().st_size
+        self._read = 0
         self._dealt: dict[str, dict[LayerPath, list[str]]] = {}
 
     def __call__(self, path: LayerPath) -> Sequence[Stored]:
@@ -98,6 +99,12 @@ class _Weights:
 
         def read() -> NDArray[Any]:
             with hdf5.damage_named(self._file.name):
-                return found.read()
+                array = found.read()
+            self._read += array.nbytes
+            if self._read > self._bytes * hdf5.MOST_STRETCH:  # one array linked under many names
+                raise BadModel(
+                    f"{self._file.name} unpacks to more than {hdf5.MOST_STRETCH} times its size; nothing more was read."
+                )
+            return array
 
         return Stored(found.shape, read)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from cutaway.formats import keras_activation, keras_conv, keras_shape
 from cutaway.formats.keras_emit import Emit, Value
+from cutaway.formats.keras_tree import shown
 
 _ONE: dict[str, Callable[[Emit, Value], Value]] = {
     "Conv1D": keras_conv.conv1d,
@@ -78,7 +79,7 @@ def build_layer(e: Emit, operands: Sequence[Value | float]) -> Value:
     Raises BadModel naming a layer that is not on the list, and why where that is known.
     """
     values = [v for v in operands if isinstance(v, Value)]
-    kind = e.settings.raw("function") if e.kind == "TFOpLambda" else e.kind
+    kind = str(e.settings.raw("function")) if e.kind == "TFOpLambda" else e.kind
     if not values:
         raise e.refuse("it is applied to nothing.")
     if kind in _ARITHMETIC and len(operands) == 2 and len(values) == 1:
@@ -100,14 +101,14 @@ def build_layer(e: Emit, operands: Sequence[Value | float]) -> Value:
     return _ONE[kind](e, values[0])
 
 
-def _function(e: Emit, kind: object, values: list[Value], operands: Sequence[Value | float]) -> Value:
-    merged = {"add": "Add", "sub": "Subtract", "mul": "Multiply"}.get(_ARITHMETIC.get(str(kind), ""))
+def _function(e: Emit, kind: str, values: list[Value], operands: Sequence[Value | float]) -> Value:
+    merged = {"add": "Add", "sub": "Subtract", "mul": "Multiply"}.get(_ARITHMETIC.get(kind, ""))
     if merged and len(values) == len(operands) == 2:
         e.kind = merged
         return keras_shape.merge(e, *values)
     if kind in _FUNCTIONS and len(operands) == 1:
-        return keras_activation.named(e, values[0], _FUNCTIONS[str(kind)])
-    raise e.refuse(f"it calls the TensorFlow function {str(kind)[:60]}, which is not on Cutaway's list.")
+        return keras_activation.named(e, values[0], _FUNCTIONS[kind])
+    raise e.refuse(f"it calls the TensorFlow function {shown(kind)}, which is not on Cutaway's list.")
 
 
 def _why(kind: str) -> str:

@@ -61,7 +61,7 @@ def parse_model(document: Any) -> Layer:
     kind = document["class_name"]
     if kind not in ("Sequential", *_FUNCTIONAL):
         raise BadModel(
-            f"The network is a {_short(kind)}, a class written in Python that the file does not hold; "
+            f"The network is a {shown(kind)}, a class written in Python that the file does not hold; "
             "only Sequential and functional models can be opened without running code."
         )
     try:
@@ -83,14 +83,14 @@ def _layer(entry: dict[str, Any], depth: int) -> Layer:
         raise BadModel("The file's description of the network is damaged: a layer has no kind or no settings.")
     name = settings.get("name", entry.get("name", kind.lower()))
     if not isinstance(name, str):
-        raise BadModel(f"The file's description of the network is damaged: a {_short(kind)} layer has no name.")
+        raise BadModel(f"The file's description of the network is damaged: a {shown(kind)} layer has no name.")
     calls = _calls(entry["inbound_nodes"], name) if "inbound_nodes" in entry else None
     _must_be_standard(entry, name)
     if kind != "Sequential" and kind not in _FUNCTIONAL:
         return Layer(name, kind, settings, calls)
     if "layers" not in settings:
         raise BadModel(
-            f"The model {_short(name)!r} inside the file is a class written in Python; its layers are not in the file."
+            f"The model {shown(name)!r} inside the file is a class written in Python; its layers are not in the file."
         )
     layers = tuple(_layer(child, depth + 1) for child in settings["layers"])
     others = {k: v for k, v in settings.items() if k != "layers"}
@@ -105,7 +105,7 @@ def _must_be_standard(entry: dict[str, Any], name: str) -> None:
     mark = entry.get("registered_name")
     if isinstance(mark, str) and ">" in mark and not mark.startswith(("Keras>", "keras")):
         raise BadModel(
-            f"Layer {_short(name)} is of the kind {_short(mark)}, a class written in Python "
+            f"Layer {shown(name)} is of the kind {shown(mark)}, a class written in Python "
             "that the file does not hold; nothing was run."
         )
 
@@ -140,7 +140,7 @@ def _keras_2_call(node: Any, name: str) -> Call:
 def _ref(row: list[Any], name: str) -> Ref:
     if int(row[2]) != 0:
         raise BadModel(
-            f"Layer {_short(name)} reads output {row[2]} of {_short(str(row[0]))}; only first outputs are known."
+            f"Layer {shown(name)} reads output {row[2]} of {shown(str(row[0]))}; only first outputs are known."
         )
     return Ref(str(row[0]), int(row[1]))
 
@@ -152,7 +152,7 @@ def _keras_3_call(node: dict[str, Any], name: str) -> Call:
 
 def _operands(value: Any, name: str, depth: int) -> Iterator[Operand]:
     if depth > _DEEPEST:
-        raise BadModel(f"Layer {_short(name)} is applied to a list nested more than {_DEEPEST} deep.")
+        raise BadModel(f"Layer {shown(name)} is applied to a list nested more than {_DEEPEST} deep.")
     if isinstance(value, list):
         for item in value:
             yield from _operands(item, name, depth + 1)
@@ -166,5 +166,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 60 else text[:57] + "..."
+def shown(text: str) -> str:
+    """Text out of a file -> at most 60 characters of it that any terminal can print."""
+    printable = "".join(c if c.isprintable() else "?" for c in text[:61])
+    return printable if len(printable) <= 60 else printable[:57] + "..."

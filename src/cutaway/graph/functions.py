@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -53,6 +54,25 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "torch_softmax": torch.softmax,
     "addcmul": torch.addcmul,
     "mod": operator.mod,
+    "pow": torch.pow,
+    "ceil": math.ceil,
+    "einsum": torch.einsum,
+    "arange": torch.arange,
+    "zeros": torch.zeros,
+    "ones": torch.ones,
+    "meshgrid": torch.meshgrid,
+    "sin": torch.sin,
+    "cos": torch.cos,
+    "relu": F.relu,
+    "log": torch.log,
+    "where": torch.where,
+    "unfold": F.unfold,
+    "roll": torch.roll,
+    "invert": operator.invert,
+    "unbind": torch.unbind,
+    "fold": F.fold,
+    "div": torch.div,
+    "swapaxes": torch.swapaxes,
     "attention": F.scaled_dot_product_attention,
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
@@ -63,14 +83,16 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "adaptive_max_pool2d": F.adaptive_max_pool2d,
 }
 
-METHODS = frozenset(
-    "add mul sub div view reshape flatten permute transpose contiguous mean sum amax max size dim chunk split unbind "
-    "squeeze unsqueeze expand expand_as repeat softmax sigmoid tanh sqrt rsqrt exp pow clamp unflatten movedim roll "
-    "to float type_as norm square".split()
-)
+_METHODS = """
+    add mul sub div view reshape flatten permute transpose contiguous mean sum amax max size dim chunk split unbind
+    squeeze unsqueeze expand expand_as repeat softmax sigmoid tanh sqrt rsqrt exp pow clamp unflatten movedim roll
+    to float type_as norm square unfold tile reshape_as view_as sin cos log abs flip swapaxes repeat_interleave cumsum
+    logical_not new_zeros new_ones
+"""
+METHODS = frozenset(_METHODS.split())
 
 # `getattr` may only read a tensor's size: anything else would reach into Python.
-READABLE = frozenset({"shape", "ndim", "dtype"})
+READABLE = frozenset({"shape", "ndim", "dtype", "device"})
 
 _NAMES = {function: name for name, function in FUNCTIONS.items()}
 

@@ -17,14 +17,16 @@ from torch import nn
 from cutaway.errors import BadModel
 from cutaway.graph import extra
 
-_TORCH = (
-    "Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d Linear "
-    "BatchNorm1d BatchNorm2d LayerNorm GroupNorm InstanceNorm2d LocalResponseNorm RMSNorm "
-    "MaxPool1d MaxPool2d AvgPool1d AvgPool2d AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d "
-    "ReLU ReLU6 LeakyReLU PReLU ELU SELU CELU GELU SiLU Mish Sigmoid Tanh Softplus Softsign Hardtanh Hardswish "
-    "Hardsigmoid LogSigmoid Softmax LogSoftmax Dropout Dropout1d Dropout2d AlphaDropout Flatten Unflatten Identity "
-    "ZeroPad2d ConstantPad2d ReflectionPad2d ReplicationPad2d Upsample PixelShuffle ChannelShuffle"
-).split()
+_TORCH_NAMES = """
+    Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d Linear
+    BatchNorm1d BatchNorm2d LayerNorm GroupNorm InstanceNorm2d LocalResponseNorm RMSNorm
+    MaxPool1d MaxPool2d AvgPool1d AvgPool2d AdaptiveAvgPool1d AdaptiveAvgPool2d AdaptiveMaxPool1d AdaptiveMaxPool2d
+    ReLU ReLU6 LeakyReLU PReLU ELU SELU CELU GELU SiLU Mish Sigmoid Tanh Softplus Softsign Hardtanh Hardswish
+    Hardsigmoid LogSigmoid Softmax LogSoftmax Dropout Dropout1d Dropout2d AlphaDropout Flatten Unflatten Identity
+    ZeroPad2d ConstantPad2d ReflectionPad2d ReplicationPad2d Upsample PixelShuffle ChannelShuffle Unfold
+    MultiheadAttention
+"""
+_TORCH = frozenset(_TORCH_NAMES.split())
 
 # Layers of torchvision and timm that have no torch.nn equal. Each is built from plain numbers only.
 _FOREIGN = {
@@ -50,7 +52,9 @@ def kind_class(kind: str) -> type[nn.Module]:
         return extra.KINDS[kind]
     if kind in _FOREIGN:
         return getattr(importlib.import_module(_FOREIGN[kind]), kind)  # type: ignore[no-any-return]
-    raise BadModel(f"The model names a layer of kind {kind!r}, which is not on Cutaway's list of layers; nothing was run.")
+    raise BadModel(
+        f"The model names a layer of kind {kind!r}, which is not on Cutaway's list of layers; nothing was run."
+    )
 
 
 def kind_of(module: nn.Module) -> str | None:
@@ -64,13 +68,13 @@ def kind_of(module: nn.Module) -> str | None:
 
 def settings_of(module: nn.Module) -> dict[str, Any]:
     """Module of a listed kind -> the constructor's arguments as plain values (numbers, texts, tuples, None)."""
-    return {name: _read(module, name) for name in _parameters(type(module))}
+    return {name: _read(module, name) for name in _parameters(type(module))}  # type: ignore[arg-type]
 
 
 def build(kind: str, settings: dict[str, Any]) -> nn.Module:
     """Kind and settings -> a fresh module with unset weights. Raises BadModel naming the kind and the settings."""
     cls = kind_class(kind)
-    unknown = set(settings) - set(_parameters(cls))
+    unknown = set(settings) - set(_parameters(cls))  # type: ignore[arg-type]
     if unknown:
         raise BadModel(f"A layer of kind {kind} has no setting {sorted(unknown)[0]!r}.")
     try:
@@ -87,13 +91,14 @@ def _parameters(cls: type[nn.Module]) -> tuple[str, ...]:
 
 # Settings that a module does not keep under the constructor's name.
 _READ: dict[str, Callable[[Any], Any]] = {
-    "bias": lambda m: m.bias is not None,
+    "bias": lambda m: (m.in_proj_bias if isinstance(m, nn.MultiheadAttention) else m.bias) is not None,
+    "add_bias_kv": lambda m: m.bias_k is not None,
     "gamma": lambda m: float(m.scale * m.weight[0].numel() ** 0.5),
-    "gain_init": lambda m: 1.0,
+    "gain_init": lambda _: 1.0,
     "in_channel": lambda m: m.in_channels,
-    "init": lambda m: 0.25,
-    "min_value": lambda m: None,
-    "max_value": lambda m: None,
+    "init": lambda _: 0.25,
+    "min_value": lambda _: None,
+    "max_value": lambda _: None,
 }
 
 

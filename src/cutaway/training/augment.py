@@ -145,9 +145,7 @@ def _recolour(x: torch.Tensor, how: Augment, generator: torch.Generator) -> torc
     return recolour(x, bright, contrast, saturation)
 
 
-def recolour(
-    x: torch.Tensor, bright: torch.Tensor, contrast: torch.Tensor, saturation: torch.Tensor
-) -> torch.Tensor:
+def recolour(x: torch.Tensor, bright: torch.Tensor, contrast: torch.Tensor, saturation: torch.Tensor) -> torch.Tensor:
     """float (N, 3, H, W) in 0..255 and factors (N, 1, 1, 1) -> brightness, then contrast, then saturation changed."""
     x = (x * bright).clamp(0, 255)
     x = torch.lerp(_gray(x).mean((2, 3), keepdim=True), x, contrast).clamp(0, 255)

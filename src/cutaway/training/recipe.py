@@ -77,14 +77,16 @@ class Recipe:
         return dataclasses.asdict(self)
 
 
-# Where scratch, frozen and finetune differ from the dataclass's defaults. Frozen and finetune heads: the head of a
-# standardised feature vector is logistic regression, for which many cheap epochs and a higher decay cost nothing;
-# finetune: fastai's `fine_tune` (one rate for the head, a hundredth of it for the first layers).
+# Where scratch, frozen and finetune differ from the dataclass's defaults. A head on standardised feature vectors is
+# logistic regression: SGD with a strong L2 pull ends where a solver would, while Adam gives every noisy feature the same
+# step (cats and dogs, Teachable Machine's backbone, 10 folds of the training photos: 96.6 % against 96.1 %). finetune
+# follows fastai's `fine_tune`: one rate for the head, a hundredth of it for the first layers.
 _BY_MODE: dict[Mode, dict[str, Any]] = {
     "scratch": {},
-    "frozen": {"epochs": 30, "batch_size": 64, "lr": 2e-3, "weight_decay": 0.1},
+    "frozen": {"epochs": 30, "batch_size": 64, "optimizer": "sgd", "lr": 3e-3, "weight_decay": 0.5},
     "finetune": {"epochs": 5, "batch_size": 32, "lr": 1e-3, "weight_decay": 0.02},
 }
+_WITH_HIDDEN_LAYER = {"optimizer": "adamw", "lr": 1e-3, "weight_decay": 0.1}
 
 
 def recipe_for(mode: Mode, **asked: Any) -> Recipe:
@@ -96,4 +98,13 @@ def recipe_for(mode: Mode, **asked: Any) -> Recipe:
     if unknown:
         raise BadInput(f"There is no training knob {sorted(unknown)[0]!r}; there are {', '.join(sorted(known))}.")
     given = {name: value for name, value in asked.items() if value is not None}
-    return Recipe(**{"mode": mode, **_BY_MODE[mode], **given})
+    hidden = _WITH_HIDDEN_LAYER if mode == "frozen" and given.get("hidden") else {}
+    return Recipe(**{"mode": mode, **_BY_MODE[mode], **hidden, **given})
+
+
+def head_recipe(recipe: Recipe) -> Recipe:
+    """A run's recipe -> the one for its new head on frozen features: its own, or finetune's first phase."""
+    if recipe.mode == "frozen":
+        return dataclasses.replace(recipe, precision="float32")
+    kept = {name: getattr(recipe, name) for name in ("label_smoothing", "dropout", "hidden", "patience", "seed")}
+    return recipe_for("frozen", **{**kept, "epochs": recipe.head_epochs, "precision": "float32"})

@@ -1,12 +1,12 @@
 """RunFolder: where everything of one training run lies, readable without Cutaway.
 
-    config.json        what was asked: every option, the command line, versions
-    data.json          fingerprint of the pictures, and the fold of each by its sha256
-    metrics.jsonl      one line per epoch          tensorboard/   the same for TensorBoard
-    checkpoints/       where an unfinished run stands
-    model.safetensors  the classifier: network, input contract, class names, weights
-    report.json        what was measured           report.html    the same to read
-    quarantine.csv     pictures with something wrong, and why
+config.json        what was asked: every option, the command line, versions
+data.json          fingerprint of the pictures, and the fold of each by its sha256
+metrics.jsonl      one line per epoch          tensorboard/   the same for TensorBoard
+checkpoints/       where an unfinished run stands
+model.safetensors  the classifier: network, input contract, class names, weights
+report.json        what was measured           report.html    the same to read
+quarantine.csv     pictures with something wrong, and why
 """
 
 from __future__ import annotations

@@ -96,9 +96,7 @@ def _run(options: CheckOptions) -> Generator[Event, None, CheckResult]:
     page = folder.path / "check.html"
     created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     folder.write_text(page, check_page(options.data, findings, thumbs, counts, created=created))
-    return CheckResult(
-        options.data, len(dataset), dataset.classes, findings, counts, str(folder.quarantine), str(page)
-    )
+    return CheckResult(options.data, len(dataset), dataset.classes, findings, counts, str(folder.quarantine), str(page))
 
 
 check = Verb("check", CheckOptions, _run)

@@ -144,6 +144,4 @@ def thumbnails(seen: Survey, names: list[str]) -> dict[str, bytes]:
     where = {s.name: i for i, s in enumerate(seen.dataset.samples)}
     at = [where[n] for n in names if n in where and seen.pixels.ok[where[n]]]
     rows: NDArray[np.uint8] = seen.pixels.rows(np.array(at, np.int64))
-    return {
-        seen.dataset.samples[i].name: thumbnail(picture, THUMBNAIL_PX) for i, picture in zip(at, rows, strict=True)
-    }
+    return {seen.dataset.samples[i].name: thumbnail(picture, THUMBNAIL_PX) for i, picture in zip(at, rows, strict=True)}

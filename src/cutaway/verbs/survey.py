@@ -150,9 +150,13 @@ def _kept(dataset: Dataset, pixels: PixelSet, findings: tuple[Finding, ...], not
     """Positions of the pictures to go on with: readable, and no training copy of one in the user's val or test fold."""
     leaks = {q.name for q in quarantined(findings) if q.kind == "leak" and q.action == "exclude"}
     if failed := len(pixels.failures):
-        notes.append(f"{failed} of {len(dataset):,} files could not be read and were left out; quarantine.csv names them.")
+        notes.append(
+            f"{failed} of {len(dataset):,} files could not be read and were left out; quarantine.csv names them."
+        )
     if leaks:
-        notes.append(f"{len(leaks)} training pictures are also in your val or test fold; they were left out of training.")
+        notes.append(
+            f"{len(leaks)} training pictures are also in your val or test fold; they were left out of training."
+        )
     return [i for i, s in enumerate(dataset.samples) if pixels.ok[i] and s.name not in leaks]
 
 

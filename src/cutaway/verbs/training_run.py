@@ -27,6 +27,7 @@ from cutaway.training.embed import embed
 from cutaway.training.head import Standardised
 from cutaway.training.log import MetricsLog
 from cutaway.training.loop import CHECKPOINT_SECONDS, Fitted, Job, fit
+from cutaway.training.recipe import head_recipe
 from cutaway.training.run_folder import RunFolder, find_run, new_run
 from cutaway.training.source import PictureSource, VectorSource
 from cutaway.verbs.environment import Stopwatch, environment, use_threads
@@ -116,7 +117,9 @@ def _prepare(
         if options.augment not in ("auto", "none"):
             yield Note("Augmentation has no part in frozen training (each picture is seen once); use --mode finetune.")
     elif not mirrored and options.flip is None:
-        yield Note("Augmentation leaves out mirroring: class names look like digits, letters or sides (--flip allows it).")
+        yield Note(
+            "Augmentation leaves out mirroring: class names look like digits, letters or sides (--flip allows it)."
+        )
     recipe = dataclasses.replace(planned.recipe, augment=name)
     planned = dataclasses.replace(planned, recipe=recipe)
     desk = Desk(options, folder, planned, seen, augment, world, watch, command)
@@ -210,11 +213,12 @@ def _fit_head(desk: Desk, on_epoch: Any) -> Generator[Event, None, tuple[fx.Grap
     )
     desk.watch.lap("embed")
     train, val = vectors[: len(train_at)], vectors[len(train_at) :]
+    head = head_recipe(recipe)
     job = Job(
         VectorSource(train, torch.from_numpy(seen.labels(train_at))),
         VectorSource(val, torch.from_numpy(seen.labels(val_at))),
-        dataclasses.replace(recipe, precision="float32", lr=recipe_head_lr(recipe.mode, recipe.lr)),
-        recipe.epochs if recipe.mode == "frozen" else recipe.head_epochs,
+        head,
+        head.epochs,
         dataclasses.replace(desk.world, device=torch.device("cpu")),
         phase="head",
         checkpoint=desk.folder.checkpoint("head"),
@@ -223,11 +227,6 @@ def _fit_head(desk: Desk, on_epoch: Any) -> Generator[Event, None, tuple[fx.Grap
     network = Standardised(train, len(seen.dataset.classes), recipe)
     fitted = yield from fit(network, job, on_epoch=on_epoch)
     return with_head(backbone, network.folded()), fitted
-
-
-def recipe_head_lr(mode: str, lr: float) -> float:
-    """In finetune, `lr` is for the pictures' phase; the head alone learns at twice that (fastai halves it after)."""
-    return lr if mode == "frozen" else 2 * lr
 
 
 def _picture_job(desk: Desk, phase: str, before: int = 0) -> Job:
@@ -275,5 +274,3 @@ def _typed_command(options: TrainOptions) -> str:
         else:
             words += [flag, str(value)]
     return shlex.join(words)
-
-

@@ -1,4 +1,4 @@
-"""Networks by name: the tutorials' small ones, everything torchvision and timm name, with their published input contracts.
+"""Networks by name: the tutorials' small ones, everything torchvision and timm name, as published.
 
 `networks` lists without importing torch; `build` makes one as Named (a graph, its contract, classes and card).
 """

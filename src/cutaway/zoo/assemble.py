@@ -14,7 +14,6 @@ from torch import nn
 from cutaway.errors import BadInput, BadModel, must_be
 from cutaway.graph.trace import trace
 from cutaway.image import InputContract
-from cutaway.zoo.heads import with_weights
 from cutaway.zoo.named import Named
 from cutaway.zoo.names import meaning, near
 from cutaway.zoo.sources import Source, source_of
@@ -78,7 +77,7 @@ def assemble(order: Order) -> Named:
         others = ", ".join(n for n in near(source.network, held=True) if n != order.name)
         raise BadModel(
             f"{order.name} is not (only) convolutional and Cutaway cannot take it apart yet; near names that work: "
-            f"{others} ({error})"
+            f"{others} ({_first(error)})."
         ) from None
     card = {"network": order.name, "library": source.library, "weights": weights, **source.card(order.pretrained)}
     return Named(graph, contract, classes, {k: v for k, v in card.items() if v})
@@ -94,14 +93,15 @@ def _made(source: Source, order: Order, contract: InputContract, classes: int) -
             return source.loaded(path.name, read_state(path), classes, *rest), "" if order.pretrained else path.name
         return source.make(classes, *rest), "random"
     except TypeError as error:
-        raise _bad_knob(order, error) from None
+        raise _bad_knob(source, order, error) from None
     except _ANY_FAILURE as error:
-        raise _too_small(source, order, contract, _first(error)) from None
+        raise _too_small(source, order, contract, error) from None
 
 
-def _bad_knob(order: Order, error: TypeError) -> BadInput:
-    knobs = ", ".join(order.knobs) or "none"
-    return BadInput(f"{order.name} cannot be made with these knobs ({knobs}): {_first(error)}.")
+def _bad_knob(source: Source, order: Order, error: Exception) -> BadInput:
+    given = ", ".join(f"{k}={v!r}" for k, v in order.knobs.items()) or "no knobs"
+    known = f" Its knobs: {', '.join((*source.knobs(), 'in_channels'))}." if source.knobs() else ""
+    return BadInput(f"{order.name} cannot be made with {given} ({_first(error)}).{known}")
 
 
 def _contract(published: InputContract, order: Order) -> InputContract:
@@ -114,23 +114,26 @@ def _contract(published: InputContract, order: Order) -> InputContract:
     return dataclasses.replace(contract, channels="gray", mean=(mean,), std=(std,))
 
 
-def _problem(network: nn.Module, example: torch.Tensor, classes: int) -> str | None:
+def _problem(network: nn.Module, example: torch.Tensor, classes: int) -> Exception | None:
     """One pass -> why the network does not work at this size, None where it does."""
     try:
         with torch.inference_mode():
             out = network(example)
     except _ANY_FAILURE as error:
-        return _first(error)
-    return None if tuple(out.shape) == (1, classes) else f"its output is {tuple(out.shape)}"
+        return error
+    return None if tuple(out.shape) == (1, classes) else ValueError(f"its output is {tuple(out.shape)}")
 
 
-def _too_small(source: Source, order: Order, contract: InputContract, problem: str) -> BadInput:
+def _too_small(source: Source, order: Order, contract: InputContract, problem: Exception) -> BadInput:
+    """Something failed at this size -> the sentence that says what size works, or what else is wrong."""
     height, width = contract.size
     asked = f"{order.name} does not work at {height} x {width} pixels"
     smallest = _smallest(source, order, contract)
+    if smallest is None and order.knobs:
+        return _bad_knob(source, order, problem)
     if smallest is None or min(contract.size) >= smallest:
         published = " x ".join(map(str, source.contract.size))
-        return BadInput(f"{asked} ({problem}); it was published for {published}.")
+        return BadInput(f"{asked} ({_first(problem)}); it was published for {published}.")
     return BadInput(f"{asked}; the smallest size that works is {smallest} x {smallest}.")
 
 

@@ -26,8 +26,8 @@ def build(
     the network's own settings (`dropout`, `depth`, ...) and `in_channels` (1 or 3). Fresh weights come from torch's
     global random generator: seed it before.
 
-    Raises BadInput (unknown name, knob or size, each with what would work), BadModel (weights that do not fit, a network
-    Cutaway cannot take apart), Offline (published weights that are not here, with where to put them).
+    Raises BadInput (unknown name, knob or size, each with what would work), BadModel (weights that do not fit, a
+    network Cutaway cannot take apart), Offline (published weights that are not here, with where to put them).
     """
     from cutaway.zoo.assemble import Order, assemble
 

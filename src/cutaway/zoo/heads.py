@@ -10,6 +10,7 @@ from torch import nn
 
 from cutaway.errors import BadModel
 from cutaway.graph.build import add_submodule
+from cutaway.graph.kinds import build, settings_of
 from cutaway.zoo.weights import State
 
 Make = Callable[[int], nn.Module]
@@ -23,7 +24,9 @@ def head_name(network: nn.Module, classes: int) -> str:
         if outputs(module) == classes:
             found = name
     if not found:
-        raise BadModel(f"{type(network).__name__} has no last layer with {classes} outputs, so it cannot be fitted to classes.")
+        raise BadModel(
+            f"{type(network).__name__} has no last layer with {classes} outputs, so it cannot be fitted to classes."
+        )
     return found
 
 
@@ -37,12 +40,9 @@ def renew_head(network: nn.Module, before: int, classes: int) -> nn.Module:
     """Network for `before` classes -> the same with a fresh last layer for `classes`."""
     name = head_name(network, before)
     old = network.get_submodule(name)
-    new: nn.Module
-    if isinstance(old, nn.Conv2d):
-        new = nn.Conv2d(old.in_channels, classes, old.kernel_size, old.stride, old.padding, bias=old.bias is not None)  # type: ignore[arg-type]
-    else:
-        assert isinstance(old, nn.Linear)
-        new = nn.Linear(old.in_features, classes, bias=old.bias is not None)
+    count = "out_channels" if isinstance(old, nn.Conv2d) else "out_features"
+    kind = "Conv2d" if isinstance(old, nn.Conv2d) else "Linear"  # timm's subclass of Linear computes the same
+    new = build(kind, {**settings_of(old), count: classes})
     add_submodule(network, name, new)
     return network
 
@@ -72,7 +72,9 @@ def _must_fit(name: str, file: str, wanted: State, state: State) -> None:
         if _counter(key):
             continue
         if key not in state:
-            raise BadModel(f"{file} holds no weights for {key} of {name} {tuple(tensor.shape)}; it was made by another network.")
+            raise BadModel(
+                f"{file} holds no weights for {key} of {name} {tuple(tensor.shape)}; it was made by another network."
+            )
         if state[key].shape != tensor.shape:
             raise BadModel(f"{file} has {key} as {tuple(state[key].shape)}; {name} needs {tuple(tensor.shape)}.")
     for key in state:
@@ -85,15 +87,14 @@ def _counter(key: str) -> bool:
 
 
 def for_channels(network: nn.Module, in_channels: int) -> nn.Module:
-    """Network for RGB -> the same for `in_channels`; the first convolution's weights summed, so gray gives what gray RGB gave."""
+    """Network for RGB -> the same for gray: the first convolution's weights summed, gray gives what R = G = B gave."""
     for name, module in network.named_modules():
         if isinstance(module, nn.Conv2d) and module.in_channels == 3 and module.groups == 1:
-            bias = module.bias is not None
-            new = type(module)(in_channels, module.out_channels, module.kernel_size, module.stride, module.padding, bias=bias)  # type: ignore[arg-type]
+            settings = {**settings_of(module), "in_channels": in_channels}
+            new = build("Conv2d", settings)
             with torch.no_grad():
-                new.weight.copy_(module.weight.sum(1, keepdim=True).expand_as(new.weight) / in_channels)
-                if module.bias is not None and new.bias is not None:
-                    new.bias.copy_(module.bias)
+                summed = module.weight.sum(1, keepdim=True) / in_channels
+                new.load_state_dict({**module.state_dict(), "weight": summed.expand(-1, in_channels, -1, -1)})
             add_submodule(network, name, new)
             return network
     raise BadModel(f"{type(network).__name__} has no first convolution on three channels, so it takes colour only.")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import timm
+import timm.data
 import torch
 import torchvision
 from torch import nn
@@ -32,7 +33,8 @@ def torchvision_network(name: str, classes: int, size: Size, knobs: dict[str, An
         settings.setdefault("init_weights", True)
     if (knob := _SIZE_KNOB.get(name.split("_")[0])) is not None:
         settings[knob] = size if knob == "input_size" else size[0]
-    return torchvision.models.get_model(name, weights=None, **settings)  # type: ignore[no-any-return]
+    network: nn.Module = torchvision.models.get_model(name, weights=None, **settings)
+    return network
 
 
 def torchvision_weights(name: str, tag: str = "") -> Any:
@@ -78,7 +80,7 @@ def timm_tags(name: str) -> list[str]:
 def timm_network(name: str, classes: int, settings: dict[str, Any]) -> nn.Module:
     """A timm network with fresh weights; attention written out as products and softmax, so that it can be watched."""
     with _attention_written_out():
-        return timm.create_model(name, pretrained=False, num_classes=classes, **settings)  # type: ignore[no-any-return]
+        return timm.create_model(name, pretrained=False, num_classes=classes, **settings)
 
 
 def timm_converted(
@@ -88,7 +90,7 @@ def timm_converted(
     overlay = {"state_dict": state, "num_classes": classes, "custom_load": False, "source": ""}
     try:
         with _attention_written_out():
-            return timm.create_model(  # type: ignore[no-any-return]
+            return timm.create_model(
                 name, pretrained=True, num_classes=classes, pretrained_cfg_overlay=overlay, **settings
             )
     except (RuntimeError, KeyError, AttributeError, ValueError, IndexError):  # what its converters raise on other files
@@ -97,19 +99,21 @@ def timm_converted(
 
 @contextlib.contextmanager
 def _attention_written_out() -> Iterator[None]:
-    from timm.layers import set_fused_attn, use_fused_attn
+    from timm import layers
 
-    before = bool(use_fused_attn())
-    set_fused_attn(False)
+    switch: Any = layers
+    before = bool(switch.use_fused_attn())
+    switch.set_fused_attn(False)
     try:
         yield
     finally:
-        set_fused_attn(before)
+        switch.set_fused_attn(before)
 
 
 def timm_contract(config: Any) -> InputContract:
     """timm's pretrained configuration -> the contract of its evaluation transform."""
-    recipe = timm.data.resolve_data_config(pretrained_cfg=config.to_dict())
+    data: Any = timm.data
+    recipe = data.resolve_data_config(pretrained_cfg=config.to_dict())
     _, height, width = recipe["input_size"]
     return InputContract(
         size=(height, width),
@@ -123,12 +127,11 @@ def timm_contract(config: Any) -> InputContract:
 
 def timm_classes(config: Any) -> tuple[str, ...]:
     """timm's configuration -> the published class names; () where timm does not carry them."""
-    from timm.data import ImageNetInfo, infer_imagenet_subset
-
-    subset = infer_imagenet_subset(config.to_dict())
+    data: Any = timm.data
+    subset = data.infer_imagenet_subset(config.to_dict())
     if subset is None:
         return ()
-    info = ImageNetInfo(subset)
+    info = data.ImageNetInfo(subset)
     return tuple(info.index_to_description(i) for i in range(info.num_classes()))
 
 
@@ -139,8 +142,9 @@ def parameters(network: nn.Module) -> int:
 def rows_now(held: Mapping[str, bool] | None = None, *, count: bool = False) -> Iterator[NetworkRow]:
     """Every network of the installed libraries as a row, parameters where they are known (`count`: built to count)."""
     held = held or {}
+    n: int | None
     for name, plain in PLAIN.items():
-        n = parameters(plain.make(1000 if plain.size > (99, 99) else 10))
+        n = parameters(plain.make(plain.classes))
         yield NetworkRow(name, "cutaway", plain.size, n, "", True, plain.note)
     taken = torchvision_names()
     for name in taken:
@@ -149,19 +153,33 @@ def rows_now(held: Mapping[str, bool] | None = None, *, count: bool = False) -> 
         size = torchvision_contract(weights).size
         n = _counted(name, "torchvision") if count else None
         yield NetworkRow(name, "torchvision", size, n, weights.name, held.get(name, True), note)
-    families = timm_families()
+    family = timm_families()
     for name in timm.list_models():
         config = timm_config(name)
         shown = f"timm/{name}" if name in taken else name
         weights_tag = (config.tag or "default") if config.has_weights else ""
         n = _counted(name, "timm") if count else None
-        note = f"family {families[name]}"
+        note = f"family {family[name]}"
         yield NetworkRow(shown, "timm", tuple(config.input_size[1:]), n, weights_tag, held.get(shown, True), note)
 
 
 def timm_families() -> dict[str, str]:
     """Every timm network -> the family (timm's module) it belongs to."""
     return {name: family for family in timm.list_modules() for name in timm.list_models(module=family)}
+
+
+def families(rows: Iterable[NetworkRow]) -> dict[str, list[NetworkRow]]:
+    """Rows -> family ("timm resnet") to its rows, fewest parameters first."""
+    of_timm = timm_families()
+    found: dict[str, list[NetworkRow]] = {}
+    for row in rows:
+        network = row.name.rpartition("/")[2]
+        if row.library == "torchvision":
+            family = torchvision.models.get_model_builder(network).__module__.rpartition(".")[2]
+        else:
+            family = of_timm[network] if row.library == "timm" else row.name
+        found.setdefault(f"{row.library} {family}", []).append(row)
+    return {family: sorted(group, key=lambda r: r.parameters or 10**12) for family, group in sorted(found.items())}
 
 
 def _counted(name: str, library: str) -> int | None:

@@ -1,7 +1,7 @@
 """Names of networks: the list, what a name means, and the near ones for a name that does not exist. Needs no torch.
 
-The list is networks.tsv (written by scripts/network_table.py) as long as the installed torchvision and timm are those it
-was written with; otherwise the libraries are asked, which takes their import (seconds).
+The list is networks.tsv (written by scripts/network_table.py) as long as the installed torchvision and timm are those
+it was written with; otherwise the libraries are asked, which takes their import (seconds).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Meant:
 
 
 def networks(search: str = "") -> tuple[NetworkRow, ...]:
-    """Part of a name -> the networks that `build` takes whose name holds it: Cutaway's, then torchvision's, then timm's.
+    """Part of a name -> the networks whose name holds it, as `build` takes them: Cutaway's, torchvision's, timm's.
 
     Words are searched each for itself ("mobile small"); upper and lower case, - and _ are the same.
     """
@@ -51,7 +51,9 @@ def meaning(name: str) -> Meant:
     for row in rows():
         if row.library == library and row.name == inner:
             return Meant(name, row.library, inner, tag)
-    raise BadInput(f"There is no network {name!r}; near: {', '.join(near(bare))}. `cutaway networks --search` lists all.")
+    raise BadInput(
+        f"There is no network {name!r}; near: {', '.join(near(bare))}. `cutaway networks --search` lists all."
+    )
 
 
 def near(name: str, *, held: bool = False, count: int = 4) -> tuple[str, ...]:

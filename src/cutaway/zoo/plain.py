@@ -1,4 +1,4 @@
-"""The small networks written out: three from the tutorials this project grew from, LeNet-5, and one with knobs for sweeps.
+"""The small networks written out: three of the tutorials this project grew from, LeNet-5, one with knobs for sweeps.
 
 Each is a row of named layers; the shapes at the line ends are for the size the network was published with.
 """
@@ -18,7 +18,7 @@ Size = tuple[int, int]
 
 
 def tutorial_cifar(classes: int, size: Size = (32, 32), in_channels: int = 3) -> nn.Module:
-    """conv32-pool-conv64-pool-conv64-dense64: 122,570 parameters for 32 x 32 RGB and 10 classes (TensorFlow's CNN tutorial)."""
+    """conv32-pool-conv64-pool-conv64-dense64, TensorFlow's CNN tutorial: 122,570 parameters at 32 px, 10 classes."""
     maps = _layers(
         conv1=nn.Conv2d(in_channels, 32, 3),  # (N, 32, 30, 30)
         relu1=nn.ReLU(),
@@ -77,7 +77,9 @@ def tutorial_cifar_bn(
     channels = in_channels
     for block, (filters, rate) in enumerate(zip((32, 64, 128), dropout, strict=True), start=1):
         for half in "ab":
-            row[f"conv{block}{half}"] = nn.Conv2d(channels, filters, 3, padding=1)  # (N, 32 | 64 | 128, 32 | 16 | 8, same)
+            row[f"conv{block}{half}"] = nn.Conv2d(
+                channels, filters, 3, padding=1
+            )  # (N, 32 | 64 | 128, 32 | 16 | 8, same)
             row[f"norm{block}{half}"] = nn.BatchNorm2d(filters)
             row[f"relu{block}{half}"] = nn.ReLU()
             channels = filters
@@ -164,11 +166,14 @@ class Plain:
     size: Size
     in_channels: int
     note: str
+    classes: int = 10
 
 
 PLAIN: dict[str, Plain] = {
-    "tutorial-cifar": Plain(tutorial_cifar, (32, 32), 3, "conv32-pool-conv64-pool-conv64-dense64, the CIFAR-10 tutorial"),
-    "tutorial-cats-dogs": Plain(tutorial_cats_dogs, (150, 150), 3, "three conv+pool blocks and a dense layer"),
+    "tutorial-cifar": Plain(
+        tutorial_cifar, (32, 32), 3, "conv32-pool-conv64-pool-conv64-dense64, the CIFAR-10 tutorial"
+    ),
+    "tutorial-cats-dogs": Plain(tutorial_cats_dogs, (150, 150), 3, "three conv+pool blocks and a dense layer", 2),
     "tutorial-cifar-bn": Plain(tutorial_cifar_bn, (32, 32), 3, "a small VGG with batch normalisation and dropout"),
     "small-cnn": Plain(small_cnn, (32, 32), 3, "knobs depth, filters, kernel_size, dropout; any size from 8 x 8"),
     "lenet5": Plain(lenet5, (32, 32), 1, "LeCun et al. 1998; knob activation (tanh, relu)"),

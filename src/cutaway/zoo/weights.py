@@ -47,8 +47,8 @@ def fetched(url: str, network: str) -> Path:
             raise _offline(network, path.name, urlsplit(url).hostname, folder, error) from None
         except RuntimeError as error:  # torch.hub's word for a wrong digest
             raise BadModel(
-                f"The weights of {network} that {urlsplit(url).hostname or url} sent are not the published ones ({error}); "
-                "nothing was kept: try again, and distrust that connection if it happens twice."
+                f"The weights of {network} that {urlsplit(url).hostname or url} sent are not the published ones "
+                f"({error}); nothing was kept: try again, and distrust that connection if it happens twice."
             ) from None
     elif digest:
         _must_have(path, digest, network)
