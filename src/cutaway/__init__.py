@@ -54,7 +54,7 @@ _HOMES = {
     "train": "cutaway.verbs.train",
 }
 
-__all__ = sorted(_HOMES)  # noqa: PLE0605 - the table is the list
+__all__ = sorted(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

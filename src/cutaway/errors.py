@@ -1,12 +1,12 @@
 """What can go wrong, as one tree. Every message is one sentence: what was asked, what was found, what to do.
 
-    CutawayError            anything a person can put right; the command line prints it and exits with 2
-    ├── BadInput            an option, a folder, a table or a split that cannot be used
-    ├── BadPicture          one file that is not a usable picture; `code` is one of PICTURE_CODES
-    ├── BadModel            a file that is not a model Cutaway can open, or a model that does not fit the data
-    ├── MissingExtra        a feature whose optional library is not installed; names the extra
-    ├── Offline             weights or data that must be downloaded, and the network did not answer
-    └── Stopped             the person stopped the work; what was done is kept
+CutawayError            anything a person can put right; the command line prints it and exits with 2
+├── BadInput            an option, a folder, a table or a split that cannot be used
+├── BadPicture          one file that is not a usable picture; `code` is one of PICTURE_CODES
+├── BadModel            a file that is not a model Cutaway can open, or a model that does not fit the data
+├── MissingExtra        a feature whose optional library is not installed; names the extra
+├── Offline             weights or data that must be downloaded, and the network did not answer
+└── Stopped             the person stopped the work; what was done is kept
 """
 
 from __future__ import annotations

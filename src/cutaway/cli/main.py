@@ -1,4 +1,4 @@
-"""cutaway VERB ...: one command per verb, its flags read from the verb's options; errors are one sentence, exit code 2."""
+"""cutaway VERB ...: one command per verb, flags from the verb's options; an error is one sentence and exit code 2."""
 
 from __future__ import annotations
 

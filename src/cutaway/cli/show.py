@@ -79,8 +79,8 @@ def _times(n: int) -> str:
 
 
 def _check(console: Console, result: Any) -> None:
-    console.print(f"{result.pictures:,} pictures of {len(result.classes)} classes: {escape(', '.join(result.classes[:12]))}"
-                  + (" ..." if len(result.classes) > 12 else ""))  # fmt: skip
+    shown = escape(", ".join(result.classes[:12])) + (", ..." if len(result.classes) > 12 else "")
+    console.print(f"{result.pictures:,} pictures of {len(result.classes)} classes: {shown}")
     for finding in result.findings:
         console.print(f"{_SEVERITY[finding.severity]}  {escape(finding.text)}")
         names = [" = ".join(pair) for pair in finding.pairs] or list(finding.names)

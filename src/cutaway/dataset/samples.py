@@ -28,7 +28,7 @@ class Sample:
 
 
 class Store(Protocol):
-    """Where pictures live: a folder, an archive, a table of bytes, an array. Small and picklable (workers get a copy)."""
+    """Where pictures live: a folder, an archive, a table of bytes, an array. Small, picklable: workers get a copy."""
 
     def read(self, sample: Sample, target_px: int | None = None) -> Image:
         """Sample -> the decoded picture, at least `target_px` on its short side where the file has that many.

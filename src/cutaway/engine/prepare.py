@@ -13,7 +13,7 @@ _LUMA = (0.299, 0.587, 0.114)
 
 
 def prepare(pixels: NDArray[np.uint8] | torch.Tensor, contract: InputContract) -> torch.Tensor:
-    """uint8 (N, H, W, 3) -> float32 (N, C, H, W) in channels-last memory: (pixels / 255 * scale + offset - mean) / std."""
+    """uint8 (N, H, W, 3) -> float32 (N, C, H, W), channels-last: (pixels / 255 * scale + offset - mean) / std."""
     x = torch.as_tensor(pixels).permute(0, 3, 1, 2)  # (N, 3, H, W), channels-last strides already
     return normalise(to_channels(x, contract).float(), contract)
 

@@ -53,7 +53,7 @@ def from_document(document: dict[str, Any], tensors: dict[str, torch.Tensor]) ->
     """JSON data and tensors by path -> the graph. Raises BadModel with the layer, what it has and what the file has."""
     try:
         return _from_document(document, tensors)
-    except (KeyError, TypeError, AttributeError, IndexError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError, RuntimeError, SyntaxError) as error:
         raise BadModel(f"The model's graph is damaged ({type(error).__name__}: {error}).") from None
 
 
@@ -81,7 +81,8 @@ def _node(graph: fx.Graph, row: dict[str, Any], made: dict[str, fx.Node]) -> fx.
     args = tuple(_decode(a, made) for a in row["args"])
     kwargs = {must_be_safe(k): _decode(v, made) for k, v in row.get("kwargs", {}).items()}
     if op == "output":
-        return graph.output(args[0])
+        made_output: fx.Node = graph.output(args[0])
+        return made_output
     if op == "placeholder":
         return graph.create_node(op, must_be_safe(row["target"]), (), {}, name=name)
     if op in ("call_module", "get_attr"):

@@ -25,7 +25,7 @@ class InputContract:
     size: tuple[int, int]
     """Height and width in pixels."""
     fit: Fit = "crop"
-    """crop: cut the centre to the input's shape, then resize; squash: resize both sides; pad: keep all, white border."""
+    """crop: cut the centre to the input's shape, then resize; squash: resize both sides; pad: all, white border."""
     crop_fraction: float = 1.0
     """Share of the (already shape-fitted) side that is kept; ImageNet recipes keep 0.875 of the middle."""
     interpolation: Interpolation = "bicubic"
@@ -61,7 +61,8 @@ class InputContract:
         norm = ""
         if any(self.mean) or any(s != 1 for s in self.std):
             norm = f", minus mean {_row(self.mean)}, divided by std {_row(self.std)}"
-        return f"{height} x {width} px {self.channels}, {self.fit}{kept}, {self.interpolation}, scaled to [{low:g}, {high:g}]{norm}"
+        shape = f"{height} x {width} px {self.channels}, {self.fit}{kept}, {self.interpolation}"
+        return f"{shape}, scaled to [{low:g}, {high:g}]{norm}"
 
 
 def _row(values: tuple[float, ...]) -> str:

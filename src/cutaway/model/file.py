@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +34,7 @@ def save_model(model: Model, path: Path | str) -> Path:
     }
     partial = path.with_name(path.name + ".partial")
     save_file(tensors, partial, metadata={"cutaway": json.dumps(header)})
-    os.replace(partial, path)
+    partial.replace(path)
     return path
 
 

@@ -42,7 +42,7 @@ class Model:
         return dataclasses.replace(self, classes=tuple(classes))
 
     def logits(self, pixels: NDArray[np.uint8]) -> torch.Tensor:
-        """uint8 (N, H, W, 3) at the contract's size -> float32 logits (N, K); log-probabilities where it ends in a softmax."""
+        """uint8 (N, H, W, 3) at the contract's size -> float32 logits (N, K), log-probabilities after a softmax."""
         with torch.inference_mode():
             out = self.graph(prepare(pixels, self.contract)).float()
         return torch.log(out.clamp_min(_EPSILON)) if self.probabilities else out

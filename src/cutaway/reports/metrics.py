@@ -49,7 +49,7 @@ def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     z, y = _checked("validation", logits, labels)
     if len(y) == 0 or bool(np.all(z.argmax(1) == y)):
         return 1.0
-    from scipy.optimize import minimize_scalar  # type: ignore[import-untyped]
+    from scipy.optimize import minimize_scalar
 
     def loss(log_t: float) -> float:
         return float(_losses(z / math.exp(log_t), y).mean())

@@ -10,7 +10,7 @@ Severity = Literal["stop", "warn", "info"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something about the data: `kind` is one of dataset.check's kinds, `names` the samples it is about.
+    """Something about the data: `kind` is one of dataset.check's, `names` the samples it is about.
 
     `pairs` holds name pairs for duplicates; `numbers` what the sentence rests on.
     """
@@ -25,7 +25,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class ClassScore:
-    """One class: precision, recall and F1 in [0, 1] (0 where undefined), recall's 95 % Wilson interval, its pictures."""
+    """One class: precision, recall and F1 in [0, 1] (0 where undefined), recall's 95 % Wilson interval, pictures."""
 
     name: str
     support: int
@@ -87,7 +87,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A cheap rival measured on the same test fold: its accuracy in [0, 1] with 95 % Wilson interval, seconds to fit."""
+    """A cheap rival measured on the same test fold: its accuracy in [0, 1] with 95 % interval, seconds to fit."""
 
     name: str
     accuracy: float

@@ -71,10 +71,7 @@ def preset(name: str, pictures: int, *, mirrored_classes: bool = True) -> tuple[
 
 def augment(x: torch.Tensor, how: Augment, generator: torch.Generator) -> torch.Tensor:
     """uint8 or float (N, C, H, W) with values 0..255 -> the same shape, changed; dtype float unless only shifted."""
-    if how.only_shifts:
-        x = _shift_and_flip(x, how, generator)
-    else:
-        x = _affine(x.float(), how, generator)
+    x = _shift_and_flip(x, how, generator) if how.only_shifts else _affine(x.float(), how, generator)
     return _recolour(x.float(), how, generator) if how.recolours else x
 
 

@@ -21,7 +21,7 @@ def write_whole(path: Path, write: Any) -> None:
         write(partial)
         with partial.open("rb") as file:
             os.fsync(file.fileno())
-        os.replace(partial, path)
+        partial.replace(path)
     except (OSError, RuntimeError) as error:  # torch.save reports a full disk as RuntimeError
         partial.unlink(missing_ok=True)
         raise BadInput(

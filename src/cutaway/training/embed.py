@@ -1,4 +1,4 @@
-"""Pictures -> feature vectors of a frozen backbone, computed once and kept: every epoch and every later run reuses them."""
+"""Pictures -> feature vectors of a frozen backbone, computed once: every epoch and every later run reuses them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def embed(
     sha256s: Sequence[str],
     *,
     cache: Path | None,
-    device: torch.device = torch.device("cpu"),
+    device: torch.device | None = None,
 ) -> Generator[Progress, None, NDArray[np.float32]]:
     """Backbone, picture reader and the pictures' digests -> float32 (N, features), in their order.
 
@@ -37,9 +37,11 @@ def embed(
     file = cache / "embeddings" / f"{_key(backbone, sha256s)}.npy" if cache else None
     if file is not None and file.exists():
         yield Progress("embed", n, n, "pictures")
-        return np.load(file)  # type: ignore[no-any-return]
+        kept: NDArray[np.float32] = np.load(file)
+        return kept
+    device = device or torch.device("cpu")
     vectors = np.empty((n, backbone.features), np.float32)
-    graph = backbone.graph.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    graph = backbone.graph.to(device).to(memory_format=torch.channels_last)
     for start in range(0, n, BATCH):
         at = np.arange(start, min(start + BATCH, n))
         with torch.inference_mode():
@@ -63,6 +65,6 @@ def _keep(file: Path, vectors: NDArray[np.float32]) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as handle:
             np.save(handle, vectors)
-        os.replace(partial, file)
+        partial.replace(file)
     except OSError:
         partial.unlink(missing_ok=True)

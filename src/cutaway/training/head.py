@@ -9,7 +9,7 @@ from cutaway.training.recipe import Recipe
 
 
 class Standardised(nn.Module):
-    """While it trains, a head sees vectors of mean 0 and deviation 1; `folded` moves that into its first dense layer."""
+    """A head that sees vectors of mean 0 and deviation 1 while it trains; `folded` moves that into its first layer."""
 
     def __init__(self, vectors: torch.Tensor, classes: int, recipe: Recipe) -> None:
         super().__init__()
@@ -30,8 +30,8 @@ class Standardised(nn.Module):
         for module in self.head:
             if isinstance(module, nn.Linear):
                 with torch.no_grad():
-                    module.weight /= self.std
-                    module.bias -= module.weight @ self.mean
+                    module.weight.div_(self.std)
+                    module.bias.sub_(module.weight @ self.mean)
                 break
         return self.head.eval()
 

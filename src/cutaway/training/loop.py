@@ -72,7 +72,7 @@ class _Standing:
 
 
 def fit(
-    network: nn.Module, job: Job, *, on_epoch: Callable[[EpochRow], None] = lambda row: None
+    network: nn.Module, job: Job, *, on_epoch: Callable[[EpochRow], None] = lambda _: None
 ) -> Generator[Event, None, Fitted]:
     """Network (changed in place), job -> events while it trains; the network ends with the best weights.
 
@@ -91,7 +91,7 @@ def fit(
 class _Loop:
     def __init__(self, network: nn.Module, job: Job, on_epoch: Callable[[EpochRow], None]) -> None:
         self.job, self.on_epoch = job, on_epoch
-        self.network = network.to(job.world.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(job.world.device).to(memory_format=torch.channels_last)
         self.dtype = dtype_for(job.recipe.precision, job.world.device)
         self.optimizer = make_optimizer(weight_groups(network, job.recipe, layered=job.layered), job.recipe)
         self.forward: nn.Module = _shared(self.network, job.world)

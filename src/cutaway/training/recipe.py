@@ -78,7 +78,7 @@ class Recipe:
 
 
 # Where scratch, frozen and finetune differ from the dataclass's defaults. A head on standardised feature vectors is
-# logistic regression: SGD with a strong L2 pull ends where a solver would, while Adam gives every noisy feature the same
+# logistic regression: SGD with a strong L2 pull ends where a solver would, Adam gives every noisy feature the same
 # step (cats and dogs, Teachable Machine's backbone, 10 folds of the training photos: 96.6 % against 96.1 %). finetune
 # follows fastai's `fine_tune`: one rate for the head, a hundredth of it for the first layers.
 _BY_MODE: dict[Mode, dict[str, Any]] = {

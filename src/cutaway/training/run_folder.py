@@ -92,7 +92,7 @@ class RunFolder:
 
 
 def new_run(data: str, out: str | None, runs: Path | None = None) -> RunFolder:
-    """What was trained on, the folder asked for -> a fresh run folder, runs/NAME-1, NAME-2, ... when none was asked for.
+    """What was trained on, the folder asked for -> a fresh run folder, runs/NAME-1, -2, ... when none was asked for.
 
     Raises BadInput where `out` already holds a run.
     """

@@ -30,7 +30,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PictureSource:
-    """`rows(positions)` gives uint8 (B, H, W, 3) at the contract's size; `at` are the positions of this fold's samples."""
+    """`rows(positions)` gives uint8 (B, H, W, 3) at the contract's size; `at` are this fold's positions."""
 
     rows: Rows
     at: NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""Every operation a person can ask for: options -> function -> result. The doors (Python, command line, page) read VERBS."""
+"""Every operation a person can ask for: options -> function -> result. Python, command line and page read VERBS."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def evaluate_on(options: EvaluateOptions) -> Generator[Event, None, Evaluation]:
     stem = re.sub(r"[^\w.-]+", "-", Path(options.data.rstrip("/")).name).strip("-.") or "photos"
     page = Path(options.out or f"evaluation-{stem}.html")
     watch.lap("measure")
-    report = _report(options, model, seen, result, looks, watch)
+    report = _report(options, model, result, looks, watch)
     text = report_page(report, thumbnails(seen, shown_names(report)))
     RunFolder(page.parent).make_plain()
     RunFolder(page.parent).write_text(page, text)
@@ -72,13 +72,9 @@ def _fold(dataset: Dataset, options: EvaluateOptions) -> tuple[Dataset, str]:
     return part, fold
 
 
-def _report(
-    options: EvaluateOptions, model: Model, seen: Survey, result: Measured, looks: int, watch: Stopwatch
-) -> Report:
+def _report(options: EvaluateOptions, model: Model, result: Measured, looks: int, watch: Stopwatch) -> Report:
     table = layer_table(model.graph, (model.contract.in_channels, *model.contract.size))
-    tally = {name: 0 for name in model.classes}
-    for score in result.classes:
-        tally[score.name] = score.support
+    tally = {score.name: score.support for score in result.classes}
     return Report(
         title=f"{options.model} on {options.data}",
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -22,6 +22,20 @@ from cutaway.verbs.train import TrainOptions
 from cutaway.zoo import build
 
 SMALL_SIDE_PX = 64
+RECIPE_FLAGS = (
+    "epochs",
+    "batch_size",
+    "lr",
+    "optimizer",
+    "weight_decay",
+    "label_smoothing",
+    "dropout",
+    "hidden",
+    "augment",
+    "patience",
+    "precision",
+    "seed",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,12 +55,7 @@ def plan(options: TrainOptions, dataset: Dataset) -> Plan:
     mode = _mode(options)
     recipe = recipe_for(
         mode,
-        **{
-            name: getattr(options, name)
-            for name in (
-                "epochs batch_size lr optimizer weight_decay label_smoothing dropout hidden augment patience precision seed"
-            ).split()
-        },
+        **{name: getattr(options, name) for name in RECIPE_FLAGS},
     )
     torch.manual_seed(recipe.seed)
     if mode != "scratch":

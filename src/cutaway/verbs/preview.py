@@ -7,14 +7,13 @@ import torch
 from numpy.typing import NDArray
 
 from cutaway.draw.sheet import contact_sheet
-from cutaway.image import InputContract
 from cutaway.training.augment import Augment, augment
 from cutaway.verbs.survey import Survey
 
 PICTURES, COPIES = 4, 5
 
 
-def augmentation_sheet(survey: Survey, contract: InputContract, how: Augment, seed: int) -> bytes:
+def augmentation_sheet(survey: Survey, how: Augment, seed: int) -> bytes:
     """Survey and augmentation -> PNG bytes: one row per picture, the original first, then augmented copies."""
     at = survey.at("train")
     chosen = at[np.linspace(0, len(at) - 1, PICTURES).astype(int)] if len(at) >= PICTURES else at

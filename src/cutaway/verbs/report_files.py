@@ -65,11 +65,11 @@ def write_report(desk: Desk, model: Model, fitted: Fitted) -> Generator[Event, N
 
 
 def _sheet(desk: Desk) -> bytes:
-    return augmentation_sheet(desk.survey, desk.plan.contract, desk.augment, desk.plan.recipe.seed)
+    return augmentation_sheet(desk.survey, desk.augment, desk.plan.recipe.seed)
 
 
 def _rivals(seen: Survey) -> Generator[Event, None, tuple[Baseline, ...]]:
-    """The majority class, and classical features with logistic regression, on the test fold (else the validation fold)."""
+    """The majority class, and a classical classifier, both measured on the test fold (else the validation fold)."""
     train_at = seen.at("train")
     asked_at = seen.at("test") if len(seen.at("test")) else seen.at("val")
     plain = majority(seen.labels(train_at), seen.labels(asked_at))

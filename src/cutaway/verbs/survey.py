@@ -1,4 +1,4 @@
-"""Survey: every picture read once, checked, grouped with its copies and given a fold. check, train and sweep begin so."""
+"""Survey: every picture read once, checked, grouped with its copies and given a fold. train and sweep begin so."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _CHUNK = 512
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Survey:
-    """Readable pictures with folds, aligned with `pixels`; what was found; classical features where they were needed."""
+    """Readable pictures with folds, aligned with `pixels`; what was found; classical features where needed."""
 
     dataset: Dataset
     pixels: PixelSet

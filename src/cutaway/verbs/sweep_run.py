@@ -34,7 +34,9 @@ from cutaway.verbs.survey import Survey, open_trainable, survey
 from cutaway.verbs.sweep import SweepOptions, SweepResult
 from cutaway.zoo import build
 
-RECIPE_KNOBS = frozenset("epochs batch_size lr optimizer weight_decay label_smoothing warmup augment patience".split())
+RECIPE_KNOBS = frozenset(
+    {"epochs", "batch_size", "lr", "optimizer", "weight_decay", "label_smoothing", "warmup", "augment", "patience"}
+)
 NETWORK_KNOBS = {
     "small-cnn": frozenset({"depth", "filters", "kernel_size", "dropout"}),
     "tutorial-cifar": frozenset({"dropout"}),

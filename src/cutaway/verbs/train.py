@@ -19,13 +19,13 @@ class TrainOptions:
     """Train a classifier on photos: checks them, splits honestly, trains, measures once, writes a report."""
 
     data: str
-    """Folder (one folder per class, or train/val/test folders), zip, tar, CSV, Parquet, or a name: digits, faces, ..."""
+    """Folder (one folder per class, or train/val/test folders), zip, tar, CSV, Parquet, or a name: digits, faces."""
     network: str | None = None
     """Network to train from scratch, by name; see `cutaway networks`."""
     backbone: str | None = None
     """Trained network to build on: a name (its published weights), a run, or any model file Cutaway opens."""
     mode: str | None = None
-    """scratch; frozen: only a new head learns; finetune: the head first, then everything. Default: by what was given."""
+    """scratch; frozen: only a new head learns; finetune: head first, then everything. Default: by what was given."""
     out: str | None = None
     """Folder for the run; default runs/NAME-1, NAME-2, ..."""
     epochs: int | None = None

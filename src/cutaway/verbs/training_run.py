@@ -168,7 +168,7 @@ def _write_beginning(desk: Desk) -> None:
 
 
 def _preview(desk: Desk) -> Run:
-    sheet = augmentation_sheet(desk.survey, desk.plan.contract, desk.augment, desk.plan.recipe.seed)
+    sheet = augmentation_sheet(desk.survey, desk.augment, desk.plan.recipe.seed)
     path = desk.folder.path / "preview.png"
     write_whole(path, lambda partial: partial.write_bytes(sheet))
     return Run(desk.folder.path, None, "preview")
