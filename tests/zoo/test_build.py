@@ -181,8 +181,8 @@ def test_weights_that_were_never_published(name: str) -> None:
         build(name, classes=CATS)
 
 
-def test_a_network_that_cannot_be_taken_apart_says_so_and_names_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = r"convit_tiny is not \(only\) convolutional and Cutaway cannot take it apart yet; near names that work: conv"
+def test_a_network_that_cannot_be_taken_apart_says_so_and_names_others() -> None:
+    said = r"convit_tiny is not \(only\) convolutional and Cutaway cannot take it apart yet; near names that work: .*convnext"
     with pytest.raises(BadModel, match=said):
         build("convit_tiny", classes=CATS)
 

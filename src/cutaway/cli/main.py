@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import inspect
 import json
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -17,35 +19,50 @@ from cutaway.errors import CutawayError
 from cutaway.options import Field, fields_of
 from cutaway.verbs import VERBS, Verb, verb
 
-app = typer.Typer(
-    name="cutaway",
-    no_args_is_help=True,
-    add_completion=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Train a CNN on your photos, open any classifier, see every part work. Nothing leaves this machine.",
-)
-
-
-@app.callback(invoke_without_command=True)
-def _top(version: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
-    if version:
-        typer.echo(f"cutaway {__version__}")
-        raise typer.Exit
+# What a full or closed disk or missing rights raise, anywhere in the work: a person can mend that.
+_DISK = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 
 
 def main() -> None:
     """Runs the command line; ends the process with 0, 2 (a sentence on standard error) or 130 (stopped)."""
+    try:
+        code = make_app()(sys.argv[1:] or ["--help"], prog_name="cutaway", standalone_mode=False)
+    except SystemExit as ended:  # Rich and Typer end with 1 where the reader of our output is gone
+        code = 0 if ended.code == 1 else ended.code
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # what Typer raises for a bad command line has it
+            raise
+        _say(_usage(error))
+        code = 2
+    sys.exit(code or 0)
+
+
+def make_app() -> typer.Typer:
+    """() -> the command line, with one command per verb."""
+    app = typer.Typer(
+        name="cutaway",
+        add_completion=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        help="Train a CNN on your photos, open any classifier, see every part work. Nothing leaves this machine.",
+    )
+    app.callback()(_top)
     for name in VERBS:
         app.command(name, help=_help(verb(name)))(command_for(verb(name)))
-    try:
-        app()
-    except KeyboardInterrupt:
-        _say("Stopped.")
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output is gone (`cutaway networks | head`): nothing is wrong.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return app
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"cutaway {__version__}")
+        raise typer.Exit
+
+
+def _top(
+    version: bool = typer.Option(
+        False, "--version", help="Print the version and stop.", callback=_version, is_eager=True
+    ),
+) -> None: ...
 
 
 def command_for(verb_: Verb[..., Any]) -> Callable[..., None]:
@@ -56,8 +73,21 @@ def command_for(verb_: Verb[..., Any]) -> Callable[..., None]:
         given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
         try:
             _run(verb_, given, **shapes)
+            sys.stdout.flush()
         except CutawayError as error:
             _say(str(error))
+            raise typer.Exit(2) from None
+        except KeyboardInterrupt:
+            _say("Stopped.")
+            raise typer.Exit(130) from None
+        except BrokenPipeError:
+            # The reader of our output is gone (`cutaway networks | head`): nothing is wrong.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as error:
+            if error.errno not in _DISK:
+                raise
+            what = f"{error.filename} cannot be written" if error.filename else "A file cannot be written"
+            _say(f"{what} ({error.strerror}); make room or choose another place, and try again.")
             raise typer.Exit(2) from None
 
     flags = [_parameter(field) for field in fields_of(verb_.options)]
@@ -114,7 +144,17 @@ def to_plain(value: Any) -> Any:
         return {str(k): to_plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [to_plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None  # JSON has no NaN
     return value if isinstance(value, bool | int | float | str | None) else str(value)
+
+
+def _usage(error: Any) -> str:
+    """Typer's error about the command line -> one sentence that names the command and where to read on."""
+    command = getattr(getattr(error, "ctx", None), "command_path", "cutaway")
+    message = " ".join(error.format_message().split()).rstrip(".")
+    end = " See" if message.endswith("?") else "; see"
+    return f"{command}: {message[:1].lower()}{message[1:]}{end} {command} --help."
 
 
 def _say(sentence: str) -> None:

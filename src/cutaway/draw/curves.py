@@ -49,10 +49,12 @@ def line_chart(
     if best is not None:
         at = x.at(best[0])
         body.append(tag("line", x1=at, x2=at, y1=TOP, y2=HEIGHT - BOTTOM, class_="ideal"))
-        right = at < WIDTH * 0.6
-        body.append(text(best[1], at + (5 if right else -5), HEIGHT - BOTTOM - 7, anchor=None if right else "end"))
     for line in lines:
         body += _curve(line, x, y, write, x_label)
+    if best is not None:
+        right = at < WIDTH * 0.6
+        anchor = None if right else "end"
+        body.append(text(best[1], at + (5 if right else -5), HEIGHT - BOTTOM - 7, anchor=anchor, class_="halo"))
     body += [*legend([(li.name, _style(li)) for li in lines]), *labels(x_label, y_label)]
     last = "; ".join(f"{line.name} ends at {write(line.ys[-1])}" for line in lines if len(line.ys))
     return picture(WIDTH, HEIGHT, title, f"{x_label} against {y_label}: {last}.", *body)

@@ -70,10 +70,25 @@ def _from_document(document: dict[str, Any], tensors: dict[str, torch.Tensor]) -
     root.load_state_dict({k: v for k, v in tensors.items() if k in root.state_dict()}, assign=True)
     graph = fx.Graph()
     made: dict[str, fx.Node] = {}
+    _must_end_once(document["nodes"])
     for row in document["nodes"]:
+        _must_be_declared(row, document)
         made[row["name"]] = _node(graph, row, made)
     graph.lint()
     return fx.GraphModule(root, graph, class_name="Network").eval()
+
+
+def _must_end_once(nodes: list[dict[str, Any]]) -> None:
+    ends = [i for i, row in enumerate(nodes) if row["op"] == "output"]
+    if ends != [len(nodes) - 1]:
+        raise BadModel(f"The model's graph has {len(ends)} outputs; it needs one, as its last node.")
+
+
+def _must_be_declared(row: dict[str, Any], document: dict[str, Any]) -> None:
+    """A node runs a layer or reads a tensor that the document lists, and no other attribute of the graph (__class__)."""
+    where = {"call_module": "layers", "get_attr": "constants"}.get(row["op"])
+    if where and must_be_safe(row["target"]) not in document[where]:
+        raise BadModel(f"The model's graph uses {row['target']!r}, which is not among its {where}.")
 
 
 def _node(graph: fx.Graph, row: dict[str, Any], made: dict[str, fx.Node]) -> fx.Node:
@@ -86,7 +101,7 @@ def _node(graph: fx.Graph, row: dict[str, Any], made: dict[str, fx.Node]) -> fx.
     if op == "placeholder":
         return graph.create_node(op, must_be_safe(row["target"]), (), {}, name=name)
     if op in ("call_module", "get_attr"):
-        return graph.create_node(op, must_be_safe(row["target"]), args, kwargs, name=name)
+        return graph.create_node(op, row["target"], args, kwargs, name=name)
     if op == "call_method":
         if row["target"] not in functions.METHODS:
             raise BadModel(f"The model calls the tensor method {row['target']!r}, which is not on Cutaway's list.")

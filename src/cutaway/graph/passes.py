@@ -21,13 +21,9 @@ from cutaway.graph.build import add_submodule
 NORM_AND_ACT = frozenset({"BatchNormAct2d"})
 """timm's normalisation with activation, kept whole while tracing and split afterwards."""
 
-_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {  # timm's own classes of what torch.nn has
-    "Swish": nn.SiLU,
-    "Mish": nn.Mish,
+_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {  # timm's own classes of what torch.nn has, equal bit for bit (its Swish is not)
     "Sigmoid": nn.Sigmoid,
     "Tanh": nn.Tanh,
-    "HardSwish": nn.Hardswish,
-    "HardSigmoid": nn.Hardsigmoid,
     "GELU": nn.GELU,
     "GELUTanh": lambda: nn.GELU(approximate="tanh"),
 }
@@ -216,6 +212,7 @@ def drop_checks(traced: fx.GraphModule) -> None:
     for node in reversed(list(traced.graph.nodes)):
         if node.op == "call_function" and getattr(node.target, "__name__", "") in ("_assert", "_assert_is_none"):
             traced.graph.erase_node(node)
+    traced.graph.eliminate_dead_code()
     for node in [n for n in traced.graph.nodes if n.op == "placeholder"][1:]:
         if not node.users:
             traced.graph.erase_node(node)

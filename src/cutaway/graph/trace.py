@@ -78,7 +78,6 @@ def trace(network: nn.Module, example: torch.Tensor | None = None) -> fx.GraphMo
     passes.functional(traced)
     passes.to_modules(traced)
     passes.drop_checks(traced)
-    traced.graph.eliminate_dead_code()
     passes.one_module_per_node(traced)
     traced.delete_all_unused_submodules()
     traced.recompile()

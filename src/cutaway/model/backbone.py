@@ -48,6 +48,8 @@ def backbone_of(graph: fx.GraphModule, contract: InputContract) -> Backbone:
 def with_head(backbone: Backbone, head: nn.Sequential) -> fx.GraphModule:
     """Backbone and head (feature vectors to logits) -> one classifier graph; the head's layers are named head.NAME."""
     graph = copy.deepcopy(backbone.graph)
+    if "head" in dict(graph.named_children()):
+        _rename_child(graph, "head", "body_head")  # timm's last norms: what is named head.* is the new head and no more
     output = next(node for node in graph.graph.nodes if node.op == "output")
     value = output.args[0]
     for name, module in head.named_children():
@@ -58,6 +60,16 @@ def with_head(backbone: Backbone, head: nn.Sequential) -> fx.GraphModule:
     output.args = (value,)
     graph.recompile()
     return graph
+
+
+def _rename_child(graph: fx.GraphModule, old: str, new: str) -> None:
+    while hasattr(graph, new):
+        new += "_"
+    graph.add_module(new, graph.get_submodule(old))
+    graph.delete_submodule(old)
+    for node in graph.graph.nodes:
+        if node.op in ("call_module", "get_attr") and (node.target == old or str(node.target).startswith(f"{old}.")):
+            node.target = new + str(node.target).removeprefix(old)
 
 
 def _tail(graph: fx.GraphModule, shapes: dict[str, tuple[int, ...]]) -> list[fx.Node]:

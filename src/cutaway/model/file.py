@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +12,19 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from cutaway.errors import BadModel
+from cutaway.errors import BadInput, BadModel
 from cutaway.graph.document import from_document, tensors_of, to_document
-from cutaway.image import InputContract
+from cutaway.model.header import contract_of, must_be_text, positive
 from cutaway.model.model import Model
 
 FORMAT = "cutaway-model-1"
 
 
 def save_model(model: Model, path: Path | str) -> Path:
-    """Model, path -> the path, written at once or not at all; weights bit for bit as they are."""
+    """Model, path -> the path, written at once or not at all; weights bit for bit as they are.
+
+    Raises BadInput where the disk is full or closed; an older file stays as it was.
+    """
     path = Path(path)
     tensors, shared = _unshared(tensors_of(model.graph))
     header = {
@@ -33,8 +38,16 @@ def save_model(model: Model, path: Path | str) -> Path:
         "card": model.card,
     }
     partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata={"cutaway": json.dumps(header)})
-    partial.replace(path)
+    try:
+        save_file(tensors, partial, metadata={"cutaway": json.dumps(header)})
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except (OSError, SafetensorError) as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        reason = "no space left" if "No space" in str(error) else str(error)
+        raise BadInput(f"{path} could not be written ({reason}); free some space, or choose another folder.") from None
     return path
 
 
@@ -53,23 +66,28 @@ def read_own(path: Path) -> Model:
     Raises BadModel where the file is damaged or is not a Cutaway model.
     """
     header, tensors = _read(path)
-    if header.get("format") != FORMAT:
-        raise BadModel(f"{path.name} is in the format {header.get('format')!r}; this Cutaway reads {FORMAT!r}.")
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        found = header.get("format") if isinstance(header, dict) else type(header).__name__
+        raise BadModel(f"{path.name} is in the format {found!r}; this Cutaway reads {FORMAT!r}.")
     try:
         tensors.update({name: tensors[kept] for name, kept in header["shared"].items()})
         return Model(
             from_document(header["graph"], tensors),
-            InputContract.from_dict(header["contract"]),
-            tuple(header["classes"]),
+            contract_of(header["contract"]),
+            tuple(must_be_text(name) for name in header["classes"]),
             bool(header["probabilities"]),
-            dict(header["card"]),
-            float(header["temperature"]),
+            {must_be_text(name): must_be_text(text) for name, text in header["card"].items()},
+            positive(header["temperature"]),
         )
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise BadModel(f"{path.name} is damaged: its header lacks or garbles {error}.") from None
+    except BadModel as error:
+        raise BadModel(f"{path.name} cannot be opened. {error}") from None
+    except (KeyError, TypeError, AttributeError, ValueError, RuntimeError, ArithmeticError, LookupError) as error:
+        raise BadModel(
+            f"{path.name} is damaged: its header lacks or garbles something ({type(error).__name__}: {error})."
+        ) from None
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+def _read(path: Path) -> tuple[Any, dict[str, torch.Tensor]]:
     try:
         with safe_open(path, "pt") as file:
             text = (file.metadata() or {}).get("cutaway")
@@ -79,19 +97,23 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
             return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except FileNotFoundError:
         raise BadModel(f"There is no model file {path}.") from None
-    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
         raise BadModel(f"{path.name} is not a readable model file ({error}).") from None
 
 
 def _unshared(tensors: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """safetensors refuses two names for one memory: keep the first, note the others."""
-    kept: dict[int, str] = {}
+    first: dict[tuple[Any, ...], str] = {}
+    stored: set[int] = set()
     unique: dict[str, torch.Tensor] = {}
     shared: dict[str, str] = {}
     for name, tensor in tensors.items():
-        first = kept.setdefault(tensor.data_ptr() if tensor.numel() else id(tensor), name)
-        if first != name and unique[first].shape == tensor.shape:
-            shared[name] = first
-        else:
-            unique[name] = tensor.contiguous()
+        same = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype)
+        if tensor.numel() and first.setdefault(same, name) != name:
+            shared[name] = first[same]
+            continue
+        memory = tensor.untyped_storage().data_ptr()
+        # Another view of the same memory (a transposed or cut one) has values of its own to keep.
+        unique[name] = tensor.clone(memory_format=torch.contiguous_format) if memory in stored else tensor.contiguous()
+        stored.add(memory)
     return unique, shared

@@ -49,6 +49,8 @@ class Model:
 
     def predict(self, pictures: Sequence[Image]) -> NDArray[np.float32]:
         """Pictures of any size -> probabilities float32 (N, K), temperature applied."""
+        if not pictures:
+            return np.empty((0, len(self.classes)), np.float32)
         pixels = np.stack([fit_picture(picture, self.contract) for picture in pictures])
         probabilities = torch.softmax(self.logits(pixels) / self.temperature, 1)
         return probabilities.numpy()

@@ -143,12 +143,17 @@ def _recolour(x: torch.Tensor, how: Augment, generator: torch.Generator) -> torc
 
 
 def recolour(x: torch.Tensor, bright: torch.Tensor, contrast: torch.Tensor, saturation: torch.Tensor) -> torch.Tensor:
-    """float (N, 3, H, W) in 0..255 and factors (N, 1, 1, 1) -> brightness, then contrast, then saturation changed."""
+    """float (N, C, H, W) in 0..255 and factors (N, 1, 1, 1) -> brightness, then contrast, then saturation changed.
+
+    RGB or gray; a gray picture has no saturation to change.
+    """
     x = (x * bright).clamp(0, 255)
     x = torch.lerp(_gray(x).mean((2, 3), keepdim=True), x, contrast).clamp(0, 255)
     return torch.lerp(_gray(x), x, saturation).clamp(0, 255)
 
 
 def _gray(x: torch.Tensor) -> torch.Tensor:
+    if x.shape[1] == 1:
+        return x
     weights = torch.tensor([0.2989, 0.587, 0.114], device=x.device, dtype=x.dtype).view(1, 3, 1, 1)
     return (x * weights).sum(1, keepdim=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -23,15 +24,13 @@ def write_whole(path: Path, write: Any) -> None:
             os.fsync(file.fileno())
         partial.replace(path)
     except (OSError, RuntimeError) as error:  # torch.save reports a full disk as RuntimeError
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "the disk is full"
         raise BadInput(
-            f"{path} could not be written ({_reason(error)}); what was saved before is untouched. "
+            f"{path} could not be written ({reason}); what was saved before is untouched. "
             "Free some space, then: cutaway resume."
         ) from None
-
-
-def _reason(error: Exception) -> str:
-    return os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error).splitlines()[0]
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -44,7 +43,14 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a torn file fails in any of zipfile's, torch's and the unpickler's ways
-        raise BadModel(f"The checkpoint {path} is damaged ({(str(error) or 'empty').splitlines()[0][:100]}).") from None
+        raise _damaged(path, (str(error).splitlines() or ["empty"])[0][:100]) from None
     if not isinstance(state, dict):
-        raise BadModel(f"The checkpoint {path} is damaged (it holds no state).")
+        raise _damaged(path, "it holds no state")
     return state
+
+
+def _damaged(path: Path, reason: str) -> BadModel:
+    return BadModel(
+        f"The checkpoint {path} is damaged ({reason}); delete it, and cutaway resume begins this stretch of training "
+        "anew."
+    )

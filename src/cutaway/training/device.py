@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 
+from cutaway.errors import BadInput, must_be
 from cutaway.training.recipe import Precision
 
 
@@ -26,12 +27,29 @@ class World:
 
 def join_world() -> World:
     """RANK and WORLD_SIZE in the environment (torchrun sets them) -> this process's place, connected to the others."""
-    size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    size, rank, local = (
+        _number(name, default) for name, default in (("WORLD_SIZE", 1), ("RANK", 0), ("LOCAL_RANK", 0))
+    )
     cuda = torch.cuda.is_available()
-    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if cuda else torch.device("cpu")
+    device = torch.device("cuda", local) if cuda else torch.device("cpu")
     if size > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if cuda else "gloo")
+        if cuda:
+            torch.cuda.set_device(device)
+        try:  # a head on kept vectors trains on the processor even where pictures go through a GPU
+            dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo")
+        except (ValueError, RuntimeError) as error:
+            raise BadInput(
+                f"WORLD_SIZE={size} says that this is one of {size} processes, but they could not be joined "
+                f"({str(error).splitlines()[0]}); start them with torchrun, or unset WORLD_SIZE."
+            ) from None
     return World(rank, size, device)
+
+
+def _number(name: str, default: int) -> int:
+    text = os.environ.get(name, str(default))
+    if not text.isdecimal():
+        raise must_be(f"The environment variable {name}", "a whole number, as torchrun sets it", text)
+    return int(text)
 
 
 def leave_world(world: World) -> None:
@@ -43,6 +61,13 @@ def sum_over(world: World, values: torch.Tensor) -> torch.Tensor:
     """Sums -> the same sums over all processes."""
     if world.size > 1:
         dist.all_reduce(values)
+    return values
+
+
+def agree(world: World, values: torch.Tensor) -> torch.Tensor:
+    """Values -> the leading process's, in place, so that all decide alike."""
+    if world.size > 1:
+        dist.broadcast(values, 0)
     return values
 
 

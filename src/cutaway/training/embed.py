@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Generator, Sequence
@@ -11,14 +12,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cutaway.engine.fast import BATCH, fast_twin
 from cutaway.engine.prepare import prepare
 from cutaway.events import Progress
 from cutaway.graph.digest import digest
 from cutaway.model.backbone import Backbone
 from cutaway.training.source import Rows
 
-# 32 pictures of 224 px keep a MobileNet's widest maps (16 x 112 x 112 floats each) inside the processor's cache.
-BATCH = 32
+_ON_GPU = 256
 
 
 def embed(
@@ -35,15 +36,16 @@ def embed(
     """
     n = len(sha256s)
     file = cache / "embeddings" / f"{_key(backbone, sha256s)}.npy" if cache else None
-    if file is not None and file.exists():
+    kept = _kept(file, (n, backbone.features)) if file is not None else None
+    if kept is not None:
         yield Progress("embed", n, n, "pictures")
-        kept: NDArray[np.float32] = np.load(file)
         return kept
     device = device or torch.device("cpu")
     vectors = np.empty((n, backbone.features), np.float32)
-    graph = backbone.graph.to(device).to(memory_format=torch.channels_last)
-    for start in range(0, n, BATCH):
-        at = np.arange(start, min(start + BATCH, n))
+    graph = fast_twin(backbone.graph).to(device)
+    batch = BATCH if device.type == "cpu" else _ON_GPU
+    for start in range(0, n, batch):
+        at = np.arange(start, min(start + batch, n))
         with torch.inference_mode():
             x = prepare(torch.from_numpy(rows(at)).to(device), backbone.contract)
             vectors[at] = graph(x).float().cpu().numpy()
@@ -58,6 +60,15 @@ def _key(backbone: Backbone, sha256s: Sequence[str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def _kept(file: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
+    """A kept file that is not there, or damaged, is made again."""
+    try:
+        vectors: NDArray[np.float32] = np.load(file)
+    except (OSError, ValueError, EOFError):
+        return None
+    return vectors if vectors.shape == shape and vectors.dtype == np.float32 else None
+
+
 def _keep(file: Path, vectors: NDArray[np.float32]) -> None:
     """A cache that cannot be written costs time, not the run."""
     partial = file.with_suffix(f".{os.getpid()}.partial")
@@ -67,4 +78,5 @@ def _keep(file: Path, vectors: NDArray[np.float32]) -> None:
             np.save(handle, vectors)
         partial.replace(file)
     except OSError:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)

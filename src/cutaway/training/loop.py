@@ -6,6 +6,7 @@ the same steps as one that was not, bit for bit on a CPU with the same number of
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
@@ -16,10 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from cutaway.errors import BadInput, BadModel
 from cutaway.events import Epoch, Event, Note, Progress
 from cutaway.reports import EpochRow
 from cutaway.training.checkpoint import load_checkpoint, save_checkpoint
-from cutaway.training.device import World, dtype_for, sum_over
+from cutaway.training.device import World, agree, dtype_for, sum_over
 from cutaway.training.recipe import Recipe
 from cutaway.training.schedule import make_optimizer, one_cycle, set_rate, weight_groups
 from cutaway.training.source import Source
@@ -48,7 +50,7 @@ class Job:
 
 @dataclass(slots=True)
 class Fitted:
-    """What a stretch left: every epoch's row and why it ended ("finished", "no better for N epochs", "stopped")."""
+    """What a stretch left: every epoch's row, why it ended ("finished", "no lower ...", "stopped", "diverged ...")."""
 
     rows: list[EpochRow] = field(default_factory=list)
     ended: str = "finished"
@@ -71,12 +73,22 @@ class _Standing:
     ended: str = ""
 
 
+class _DivergedError(Exception):
+    """The loss is infinite or no number; `epoch` and `step` (of the epoch, from 1) say when."""
+
+    def __init__(self, epoch: int, step: int) -> None:
+        self.epoch, self.step = epoch, step
+
+
 def fit(
     network: nn.Module, job: Job, *, on_epoch: Callable[[EpochRow], None] = lambda _: None
 ) -> Generator[Event, None, Fitted]:
     """Network (changed in place), job -> events while it trains; the network ends with the best weights.
 
-    Ctrl-C ends the stretch after the step in hand; the best weights so far are kept.
+    Ctrl-C ends the stretch after the step in hand; the best weights so far are kept, as they are where the loss stops
+    being a number. Raises BadModel where it does so before any epoch has ended, or where the checkpoint is damaged;
+    BadInput where the batches are too small for the network or for the processes that share them. `on_epoch` hears of
+    every epoch, those that a resumed checkpoint holds included.
     """
     loop = _Loop(network, job, on_epoch)
     try:
@@ -84,6 +96,8 @@ def fit(
     except KeyboardInterrupt:
         loop.at.ended = "stopped"
         yield Note("Stopped: the best weights so far are kept.")
+    except _DivergedError as error:
+        yield Note(loop.give_up(error))
     loop.finish()
     return Fitted([EpochRow(**row) for row in loop.at.rows], loop.at.ended, loop.at.best_epoch)
 
@@ -96,6 +110,11 @@ class _Loop:
         self.optimizer = make_optimizer(weight_groups(network, job.recipe, layered=job.layered), job.recipe)
         self.forward: nn.Module = _shared(self.network, job.world)
         self.n = len(job.train.labels)
+        if min(self.n, job.recipe.batch_size) < job.world.size:
+            raise BadInput(
+                f"{job.world.size} processes cannot share batches of {min(self.n, job.recipe.batch_size)} pictures; "
+                "start fewer processes, or give more pictures or a larger --batch-size."
+            )
         # Three pictures in the last step would shake the weights as much as a full one: it is left out.
         self.steps = max(1, self.n // job.recipe.batch_size)
         self.total = self.steps * job.epochs
@@ -129,6 +148,15 @@ class _Loop:
             self.network.load_state_dict(self.at.best)
         self.network.eval()
 
+    def give_up(self, error: _DivergedError) -> str:
+        """Keeps what there is and says so; without a finished epoch there is nothing to keep."""
+        what = f"The loss was no longer a number in epoch {error.epoch}, step {error.step}"
+        remedy = f"train with a lower --lr (it was {self.job.recipe.lr:g})"
+        if not self.at.best:
+            raise BadModel(f"{what}, before any epoch had ended; {remedy}.") from None
+        self.at.ended = f"diverged in epoch {error.epoch}"
+        return f"{what}: the best weights so far, of epoch {self.at.best_epoch}, are kept; {remedy}."
+
     def _step(self) -> None:
         recipe, world = self.job.recipe, self.job.world
         epoch, i = divmod(self.at.step, self.steps)
@@ -141,25 +169,50 @@ class _Loop:
         set_rate(self.optimizer, recipe.lr * one_cycle(self.at.step, self.total, recipe.warmup))
         self.forward.train()
         with torch.autocast(world.device.type, self.dtype, enabled=self.dtype != torch.float32):
-            logits = self.forward(x)
-        logits = logits.float()
+            logits = self._answer(x)
         loss = F.cross_entropy(logits, target, label_smoothing=recipe.label_smoothing)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         with torch.no_grad():
-            self.at.loss_sum += float(F.cross_entropy(logits.detach(), target, reduction="sum"))
+            loss_sum = F.cross_entropy(logits.detach(), target, reduction="sum")
+            self.at.loss_sum += float(loss_sum)
+            if not math.isfinite(float(sum_over(world, loss_sum))):  # every process sees it in the same step
+                raise _DivergedError(epoch + 1 + self.job.epochs_before, i + 1)
             self.at.correct += int((logits.argmax(1) == target).sum())
         self.at.seen += len(target)
         self.at.step += 1
+
+    def _answer(self, x: torch.Tensor) -> torch.Tensor:
+        try:
+            return self.forward(x).float()  # type: ignore[no-any-return]
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise BadInput(
+                "The network's normalisation needs at least two pictures per step (and process); "
+                "give a --batch-size of 2 or more, and more training pictures."
+            ) from None
+
+    def _validate(self) -> tuple[float, float]:
+        """-> validation loss and accuracy, the same in every process: each has its own running means until here."""
+        job = self.job
+        if job.world.size > 1:
+            for buffer in self.network.buffers():
+                buffer.copy_(agree(job.world, buffer.clone(memory_format=torch.contiguous_format)))
+        logits = infer(self.network, job.val, job.world.device, self.dtype)
+        loss = float(F.cross_entropy(logits, job.val.labels))
+        accuracy = float((logits.argmax(1) == job.val.labels).float().mean())
+        loss, accuracy = agree(job.world, torch.tensor([loss, accuracy], dtype=torch.float64)).tolist()
+        if not math.isfinite(loss):
+            raise _DivergedError(self.at.step // self.steps + job.epochs_before, self.steps)
+        return loss, accuracy
 
     def _close_epoch(self) -> Epoch:
         job, at = self.job, self.at
         sums = torch.tensor([at.loss_sum, at.correct, at.seen], dtype=torch.float64)
         loss_sum, correct, seen = sum_over(job.world, sums).tolist()
-        logits = infer(self.network, job.val, job.world.device, self.dtype)
-        val_loss = float(F.cross_entropy(logits, job.val.labels))
-        val_accuracy = float((logits.argmax(1) == job.val.labels).float().mean())
+        val_loss, val_accuracy = self._validate()
         number = at.step // self.steps + job.epochs_before
         best = val_loss < at.best_loss
         if best:
@@ -210,9 +263,19 @@ class _Loop:
         if self.job.checkpoint is None or not self.job.checkpoint.exists():
             return
         state = load_checkpoint(self.job.checkpoint)
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.at = _Standing(**state["at"])
+        try:
+            self.network.load_state_dict(state["network"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.at = _Standing(**state["at"])
+            rows = [EpochRow(**row) for row in self.at.rows]
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0][:100]
+            raise BadModel(
+                f"The checkpoint {self.job.checkpoint} does not fit this run ({reason}); delete it, and cutaway resume "
+                "begins this stretch of training anew."
+            ) from None
+        for row in rows:
+            self.on_epoch(row)
         if self.at.ended == "stopped":
             self.at.ended = ""
         epoch, i = divmod(self.at.step, self.steps)

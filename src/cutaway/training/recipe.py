@@ -13,6 +13,8 @@ Optimizer = Literal["adamw", "sgd"]
 Precision = Literal["auto", "float32", "bfloat16"]
 MODES: tuple[Mode, ...] = ("scratch", "frozen", "finetune")
 
+_WHOLE = (("epochs", 1), ("batch_size", 1), ("hidden", 0), ("patience", 0), ("head_epochs", 1), ("seed", 0))
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -52,16 +54,17 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise must_be("mode", "scratch, frozen or finetune", self.mode)
-        for name, low in (("epochs", 1), ("batch_size", 1), ("hidden", 0), ("patience", 0), ("head_epochs", 1)):
-            if getattr(self, name) < low:
-                raise must_be(name, f"at least {low}", getattr(self, name))
-        if not 0 < self.lr <= 10:
+        for name, low in _WHOLE:
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < low:
+                raise must_be(name, f"a whole number, at least {low}", value)
+        if not (_is_number(self.lr) and 0 < self.lr <= 10):
             raise must_be("lr", "above 0 and at most 10", self.lr)
         for name in ("warmup", "label_smoothing", "dropout", "early_lr"):
-            if not 0 <= getattr(self, name) < 1:
+            if not (_is_number(getattr(self, name)) and 0 <= getattr(self, name) < 1):
                 raise must_be(name, "at least 0 and below 1", getattr(self, name))
-        if self.weight_decay < 0:
-            raise must_be("weight_decay", "at least 0", self.weight_decay)
+        if not (_is_number(self.weight_decay) and 0 <= self.weight_decay <= 1000):
+            raise must_be("weight_decay", "at least 0 and at most 1000", self.weight_decay)
         if self.optimizer not in ("adamw", "sgd"):
             raise must_be("optimizer", "adamw or sgd", self.optimizer)
         if self.precision not in ("auto", "float32", "bfloat16"):
@@ -75,6 +78,10 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 # Where scratch, frozen and finetune differ from the dataclass's defaults. A head on standardised feature vectors is

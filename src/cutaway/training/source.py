@@ -41,10 +41,10 @@ class PictureSource:
 
     def batch(self, indices: torch.Tensor, generator: torch.Generator | None) -> torch.Tensor:
         pixels = torch.from_numpy(self.rows(self.at[indices.numpy()])).to(self.device, non_blocking=True)
-        x = to_channels(pixels.permute(0, 3, 1, 2), self.contract)  # (B, C, H, W), channels-last memory
+        x = pixels.permute(0, 3, 1, 2)  # (B, 3, H, W), channels-last memory
         if generator is not None and self.augment.active:
-            x = augment(x, self.augment, generator)
-        return normalise(x.float(), self.contract)
+            x = augment(x, self.augment, generator)  # before the channels are reordered: recolouring knows RGB
+        return normalise(to_channels(x, self.contract).float(), self.contract)
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,10 +59,14 @@ def _run(options: CheckOptions) -> Generator[Event, None, CheckResult]:
     from cutaway.image import InputContract
     from cutaway.training.embed import embed
     from cutaway.training.run_folder import RunFolder
+    from cutaway.verbs.out import must_be_writable
     from cutaway.verbs.plan import open_backbone
     from cutaway.verbs.report_files import THUMBNAIL_PX, finding_names
     from cutaway.verbs.survey import LABELS_CHECKED, SMALL_PX, classical_features
 
+    stem = re.sub(r"[^\w.-]+", "-", Path(options.data.rstrip("/")).name).strip("-.") or "photos"
+    folder = RunFolder(Path(options.out or f"check-{stem}"))
+    must_be_writable(folder.path)
     dataset = open_dataset(options.data)
     seen = yield from fill(dataset, InputContract((SMALL_PX, SMALL_PX), fit="squash"))
     features = None
@@ -81,8 +85,6 @@ def _run(options: CheckOptions) -> Generator[Event, None, CheckResult]:
     for finding in findings:
         yield Found(finding.kind, finding.text, finding.names)
 
-    stem = re.sub(r"[^\w.-]+", "-", Path(options.data.rstrip("/")).name).strip("-.") or "photos"
-    folder = RunFolder(Path(options.out or f"check-{stem}"))
     folder.make_plain()
     write_quarantine(folder.quarantine, findings)
     tally = Counter((s.fold or "all", s.label) for s in dataset.samples if s.label is not None)

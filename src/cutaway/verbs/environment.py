@@ -10,6 +10,8 @@ from pathlib import Path
 
 import torch
 
+from cutaway import __version__
+
 _LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pillow", "scikit-learn")
 
 
@@ -31,10 +33,8 @@ class Stopwatch:
 
 def environment() -> dict[str, str]:
     """-> name: value of everything that can change a result."""
-    import cutaway
-
     found = {
-        "cutaway": cutaway.__version__,
+        "cutaway": __version__,
         "python": platform.python_version(),
         **{name: version(name) for name in _LIBRARIES},
         "processor": processor(),

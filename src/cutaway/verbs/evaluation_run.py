@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Generator
 from datetime import UTC, datetime
@@ -24,16 +25,28 @@ from cutaway.reports import Measured, Report
 from cutaway.training.run_folder import RUNS, RunFolder
 from cutaway.verbs.environment import Stopwatch, environment, peak_memory_mb
 from cutaway.verbs.evaluate import EvaluateOptions, Evaluation
-from cutaway.verbs.find import find_model
+from cutaway.verbs.find import find_model, run_of
+from cutaway.verbs.out import must_be_page
 from cutaway.verbs.report_files import shown_names, thumbnails
 from cutaway.verbs.survey import Survey
 
 
 def evaluate_on(options: EvaluateOptions) -> Generator[Event, None, Evaluation]:
-    """Options -> the Evaluation; a look at a test fold is entered in the ledger of the runs here."""
+    """Options -> the Evaluation; a look at a test fold is entered in the ledger of the runs here.
+
+    Where the data has no folds and the model is a run that was trained on it, the folds are those of that run.
+    """
     watch = Stopwatch()
     model = find_model(options.model)
-    dataset, fold = _fold(open_dataset(options.data, classes=model.classes), options)
+    run = run_of(options.model)
+    stem = re.sub(r"[^\w.-]+", "-", Path(options.data.rstrip("/")).name).strip("-.") or "photos"
+    page = Path(options.out or f"evaluation-{stem}.html")
+    must_be_page(page)
+    dataset = open_dataset(options.data, classes=model.classes)
+    own_folds = any(s.fold for s in dataset.samples)
+    fold = options.fold
+    if own_folds:
+        dataset, fold = _fold(dataset, options)
     pixels = yield from fill(dataset, model.contract)
     keep = np.nonzero(pixels.ok)[0].tolist()
     if len(keep) < len(dataset):
@@ -41,15 +54,17 @@ def evaluate_on(options: EvaluateOptions) -> Generator[Event, None, Evaluation]:
     if not keep:
         raise BadInput(f"None of the {len(dataset)} pictures of {options.data} can be read; nothing was measured.")
     seen = Survey(dataset.take(keep), pixels.take(keep), (), None, ())
-    at = np.arange(len(keep))
+    learnt = _folds_of_run(seen, run)
+    if not own_folds:
+        seen, fold = _by_folds_of_run(seen, learnt, options)
+    yield from _told(seen, learnt, fold)
+    at = np.arange(len(seen.dataset))
     logits = yield from answers(model, seen.pixels.rows, at)
     result = measured(fold, model, seen.names(at), seen.labels(at), logits)
     looks = 0
     if fold == "test":
         print_ = fold_fingerprint(seen.dataset, seen.pixels.sha256s, "test")
-        looks = look(Path(RUNS) / "test-looks.jsonl", print_, f"evaluate {options.model}")
-    stem = re.sub(r"[^\w.-]+", "-", Path(options.data.rstrip("/")).name).strip("-.") or "photos"
-    page = Path(options.out or f"evaluation-{stem}.html")
+        looks = look(run.ledger if run else Path(RUNS) / "test-looks.jsonl", print_, f"evaluate {options.model}")
     watch.lap("measure")
     report = _report(options, model, result, looks, watch)
     text = report_page(report, thumbnails(seen, shown_names(report)))
@@ -70,6 +85,39 @@ def _fold(dataset: Dataset, options: EvaluateOptions) -> tuple[Dataset, str]:
         there = ", ".join(sorted(str(f) for f in folds if f)) or "no folds"
         raise BadInput(f"{options.data} has no {fold} fold ({there}); use --fold all.")
     return part, fold
+
+
+def _folds_of_run(seen: Survey, run: RunFolder | None) -> list[str | None]:
+    """The fold that each picture had when the run was trained, by its content; None for pictures new to it."""
+    if run is None or not run.data.exists():
+        return [None] * len(seen.dataset)
+    pictures = run.read_json(run.data).get("folds", {}).get("pictures", {})
+    return [pictures.get(sha, {}).get("fold") for sha in seen.pixels.sha256s]
+
+
+def _by_folds_of_run(seen: Survey, learnt: list[str | None], options: EvaluateOptions) -> tuple[Survey, str]:
+    """Pictures without folds of their own -> those asked for, by the folds of the run that was trained on them."""
+    named = zip(seen.dataset.samples, learnt, strict=True)
+    dataset = dataclasses.replace(
+        seen.dataset,
+        samples=tuple(dataclasses.replace(s, fold=f) for s, f in named),  # type: ignore[arg-type]
+    )
+    part, fold = _fold(dataset, options)
+    kept = {s.name for s in part.samples}
+    at = [i for i, s in enumerate(dataset.samples) if s.name in kept]
+    return dataclasses.replace(seen, dataset=part, pixels=seen.pixels.take(at)), fold
+
+
+def _told(seen: Survey, learnt: list[str | None], fold: str) -> Generator[Event, None, None]:
+    """What a reader must know of pictures that the run has seen before."""
+    known = sum(f in ("train", "val") for f in learnt)
+    if known and fold == "test" and len(seen.dataset) < len(learnt):
+        yield Note(
+            f"This run was trained on {known:,} of these {len(learnt):,} pictures: measured are the "
+            f"{len(seen.dataset):,} of its test fold; --fold all measures every picture."
+        )
+    elif known and fold in ("all", "test"):
+        yield Note(f"This run has learnt from {known:,} of these pictures, so the result flatters it.")
 
 
 def _report(options: EvaluateOptions, model: Model, result: Measured, looks: int, watch: Stopwatch) -> Report:

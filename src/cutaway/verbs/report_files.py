@@ -5,16 +5,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Generator, Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 
 from cutaway.dataset.identity import fold_fingerprint
 from cutaway.dataset.ledger import look
 from cutaway.dataset.linear import stratified_rows
 from cutaway.draw.page import report_page
 from cutaway.draw.sheet import thumbnail
+from cutaway.errors import BadInput
 from cutaway.evaluation.baselines import classical, majority
 from cutaway.evaluation.evaluate import answers, measured
 from cutaway.events import Event, Note
@@ -43,7 +46,7 @@ def write_report(desk: Desk, model: Model, fitted: Fitted) -> Generator[Event, N
     val_at, test_at = seen.at("val"), seen.at("test")
     val_logits = yield from answers(model, seen.pixels.rows, val_at, "validate")
     model = dataclasses.replace(model, temperature=fit_temperature(val_logits, seen.labels(val_at)))
-    save_model(model, desk.folder.model)
+    _keep(model, desk.folder.model)
     val = measured("val", model, seen.names(val_at), seen.labels(val_at), val_logits)
     test, looks = None, 0
     if len(test_at):
@@ -62,6 +65,17 @@ def write_report(desk: Desk, model: Model, fitted: Fitted) -> Generator[Event, N
     desk.folder.write_text(desk.folder.numbers, to_json(report))
     yield Note(f"Report: {desk.folder.report}")
     return report
+
+
+def _keep(model: Model, path: Path) -> None:
+    """save_model, where a full disk leaves the older file and one sentence."""
+    try:
+        save_model(model, path)
+    except (OSError, SafetensorError) as error:
+        path.with_name(path.name + ".partial").unlink(missing_ok=True)
+        raise BadInput(
+            f"{path} could not be written ({error}); training is kept: make room, then cutaway resume {path.parent}."
+        ) from None
 
 
 def _sheet(desk: Desk) -> bytes:
@@ -97,7 +111,7 @@ def _report(
     trained = [r.parameters for r in table if r.name.startswith("head.")] if desk.plan.recipe.mode == "frozen" else []
     recipe = {name: str(value) for name, value in desk.plan.recipe.to_dict().items()}
     report = Report(
-        title=f"{desk.plan.name} on {desk.survey.dataset.root}",
+        title=f"{desk.plan.name} on {Path(desk.survey.dataset.root).name or desk.survey.dataset.root}",
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         command=desk.command,
         recipe={**recipe, "ended": fitted.ended},
@@ -119,7 +133,9 @@ def _report(
         timings={**desk.watch.laps, "total": desk.watch.total()},
         peak_memory_mb=peak_memory_mb(),
     )
-    return dataclasses.replace(report, diagnoses=diagnose(report))
+    found = diagnose(report)
+    named = tuple(dataclasses.replace(d, next=d.next.replace(" RUN ", f" {desk.folder.path} ")) for d in found)
+    return dataclasses.replace(report, diagnoses=named)
 
 
 def shown_names(report: Report) -> list[str]:

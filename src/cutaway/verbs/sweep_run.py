@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import functools
 import io
+import itertools
 import json
-import math
 import re
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import torch
 from cutaway.dataset.pixels import PixelSet
 from cutaway.draw.svg import standalone
 from cutaway.draw.sweep import Trial, sweep_charts, sweep_page
+from cutaway.errors import BadInput
 from cutaway.events import Event, Note, Progress
 from cutaway.reports.metrics import wilson
 from cutaway.training.augment import Augment, preset
@@ -29,6 +31,7 @@ from cutaway.training.run_folder import RunFolder
 from cutaway.training.source import PictureSource
 from cutaway.verbs.environment import environment, use_threads
 from cutaway.verbs.knobs import parse_knobs
+from cutaway.verbs.out import must_be_writable
 from cutaway.verbs.plan import mirrors, own_size
 from cutaway.verbs.survey import Survey, open_trainable, survey
 from cutaway.verbs.sweep import SweepOptions, SweepResult
@@ -48,23 +51,28 @@ def sweep_over(options: SweepOptions) -> Generator[Event, None, SweepResult]:
     """Options -> trials on the same folds; the test fold is not looked at: a sweep selects."""
     known = RECIPE_KNOBS | NETWORK_KNOBS.get(options.network, frozenset())
     knobs = parse_knobs(options.vary, known)
+    stem = re.sub(r"[^\w.-]+", "-", Path(options.data.rstrip("/")).name).strip("-.") or "photos"
+    folder = RunFolder(Path(options.out or f"sweeps/{stem}"))
+    must_be_writable(folder.path)
     dataset = open_trainable(options.data, None)
     use_threads(options.threads)
     size = (options.size, options.size) if options.size else own_size(options.network, dataset)
+    named = functools.partial(build, options.network, classes=dataset.classes, size=size)
+    for name, values in knobs.items():
+        for value in values:
+            _must_work(name, value, named)
     first = {name: values[0] for name, values in knobs.items() if name not in RECIPE_KNOBS}
-    contract = build(options.network, classes=dataset.classes, size=size, **first).contract  # type: ignore[arg-type]
+    contract = named(**first).contract  # type: ignore[arg-type]
     seen = yield from survey(dataset, contract, seed=options.seed, val=0.15, test=0.15)
-    stem = re.sub(r"[^\w.-]+", "-", Path(options.data.rstrip("/")).name).strip("-.") or "photos"
-    folder = RunFolder(Path(options.out or f"sweeps/{stem}"))
     folder.make_plain()
     study = _study(folder.path, knobs, options)
-    wanted = math.prod(len(values) for values in knobs.values())
-    wanted = min(wanted, options.trials or wanted)
+    every = [dict(zip(knobs, values, strict=True)) for values in itertools.product(*knobs.values())]
+    wanted = min(len(every), options.trials or len(every))
     try:
         while len(_finished(study)) < wanted:
             yield Progress("sweep", len(_finished(study)), wanted, "settings")
-            asked = study.ask()
-            settings = {name: asked.suggest_categorical(name, list(values)) for name, values in knobs.items()}
+            asked = _next(study, knobs, every, picks=wanted < len(every))
+            settings = dict(asked.params)
             trial = yield from _train_one(settings, seen, contract_size=contract.size, options=options)
             for name in ("low", "high", "seconds", "parameters"):
                 asked.set_user_attr(name, getattr(trial, name))
@@ -77,6 +85,48 @@ def sweep_over(options: SweepOptions) -> Generator[Event, None, SweepResult]:
     return SweepResult(str(folder.path), trials)
 
 
+def _must_work(name: str, value: Any, network: Callable[..., Any]) -> None:
+    """A knob's value -> nothing where it can be trained with: told before the first trial, not after the fifth."""
+    try:
+        if name not in RECIPE_KNOBS:
+            network(**{name: value})
+            return
+        recipe = recipe_for("scratch", **{name: value})
+        preset(recipe.augment, 1, mirrored_classes=True)
+        fits = isinstance(value, int) or not isinstance(getattr(Recipe(), name), int)
+    except TypeError:
+        fits = False
+    if not fits:
+        raise BadInput(f"--vary {name} cannot be {value!r}; that is not the kind of value it takes.")
+
+
+def _next(study: Any, knobs: dict[str, Any], every: list[dict[str, Any]], *, picks: bool) -> Any:
+    """The study's next trial, of settings not tried yet; `picks`: Optuna chooses, else the next combination in order."""
+    done = [t.params for t in _finished(study)]
+    missing = [settings for settings in every if settings not in done]
+    if not picks or not done:
+        study.enqueue_trial(missing[0])
+    asked = _ask(study, knobs)
+    while asked.params in done:
+        study.tell(asked, state=_pruned())
+        study.enqueue_trial(missing[len(done) % len(missing)])
+        asked = _ask(study, knobs)
+    return asked
+
+
+def _ask(study: Any, knobs: dict[str, Any]) -> Any:
+    asked = study.ask()
+    for name, values in knobs.items():
+        asked.suggest_categorical(name, list(values))
+    return asked
+
+
+def _pruned() -> Any:
+    from optuna.trial import TrialState
+
+    return TrialState.PRUNED
+
+
 def _study(folder: Path, knobs: dict[str, Any], options: SweepOptions) -> Any:
     import optuna
     from optuna.storages.journal import JournalFileBackend
@@ -84,12 +134,7 @@ def _study(folder: Path, knobs: dict[str, Any], options: SweepOptions) -> Any:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     storage = optuna.storages.JournalStorage(JournalFileBackend(str(folder / "journal.log")))
     grid = {name: list(values) for name, values in knobs.items()}
-    complete = options.trials is None or options.trials >= math.prod(len(v) for v in grid.values())
-    sampler = (
-        optuna.samplers.GridSampler(grid, seed=options.seed)
-        if complete
-        else optuna.samplers.TPESampler(seed=options.seed, n_startup_trials=max(4, (options.trials or 10) // 3))
-    )
+    sampler = optuna.samplers.TPESampler(seed=options.seed, n_startup_trials=max(4, (options.trials or 10) // 3))
     name = json.dumps([grid, options.network, options.epochs, options.size, options.seed, options.data])
     return optuna.create_study(
         study_name=name, storage=storage, sampler=sampler, direction="maximize", load_if_exists=True

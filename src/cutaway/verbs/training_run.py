@@ -20,6 +20,7 @@ from cutaway.events import Event, Note
 from cutaway.model import Model
 from cutaway.model.backbone import with_head
 from cutaway.reports import EpochRow
+from cutaway.reports.codec import from_json
 from cutaway.training.augment import Augment, preset
 from cutaway.training.checkpoint import write_whole
 from cutaway.training.device import World, join_world, leave_world
@@ -31,6 +32,7 @@ from cutaway.training.recipe import head_recipe
 from cutaway.training.run_folder import RunFolder, find_run, new_run
 from cutaway.training.source import PictureSource, VectorSource
 from cutaway.verbs.environment import Stopwatch, environment, use_threads
+from cutaway.verbs.out import must_be_writable
 from cutaway.verbs.plan import Plan, mirrors, plan
 from cutaway.verbs.preview import augmentation_sheet
 from cutaway.verbs.report_files import write_report
@@ -57,6 +59,7 @@ class Desk:
 def start(options: TrainOptions) -> Generator[Event, None, Run]:
     """Options -> a new run, from files to report."""
     folder = new_run(options.data, options.out)
+    must_be_writable(folder.path)
     return (yield from _train(options, folder, _typed_command(options), stored=None))
 
 
@@ -64,12 +67,17 @@ def resume_run(typed: Path) -> Generator[Event, None, Run]:
     """Run folder or name -> the same run carried on from its last checkpoint to its report."""
     folder = find_run(str(typed))
     config = folder.read_json(folder.config)
-    if folder.numbers.exists():
+    if folder.numbers.exists() and _ended(folder) != "stopped":
         raise BadInput(f"The run {folder.path} is finished; read {folder.report}, or train again with other options.")
     known = {f.name for f in dataclasses.fields(TrainOptions)}
     options = TrainOptions(**{k: v for k, v in config["options"].items() if k in known})
     stored = folder.read_json(folder.data) if folder.data.exists() else None
     return (yield from _train(options, folder, str(config["command"]), stored=stored))
+
+
+def _ended(folder: RunFolder) -> str:
+    """A run with a report -> why its training ended; one that a person stopped can go on."""
+    return from_json(folder.numbers.read_text(encoding="utf-8", errors="surrogateescape")).recipe.get("ended", "")
 
 
 def _train(
@@ -123,7 +131,7 @@ def _prepare(
     recipe = dataclasses.replace(planned.recipe, augment=name)
     planned = dataclasses.replace(planned, recipe=recipe)
     desk = Desk(options, folder, planned, seen, augment, world, watch, command)
-    if world.leads:
+    if world.leads and not options.preview:
         _write_beginning(desk)
     counts = ", ".join(f"{sum(c.values()):,} {fold}" for fold, c in seen.counts.items())
     yield Note(f"{len(seen.dataset):,} pictures of {len(dataset.classes)} classes: {counts}.")
@@ -170,6 +178,7 @@ def _write_beginning(desk: Desk) -> None:
 def _preview(desk: Desk) -> Run:
     sheet = augmentation_sheet(desk.survey, desk.augment, desk.plan.recipe.seed)
     path = desk.folder.path / "preview.png"
+    desk.folder.make_plain()  # a picture alone makes no run: the same --out can be trained into next
     write_whole(path, lambda partial: partial.write_bytes(sheet))
     return Run(desk.folder.path, None, "preview")
 
