@@ -1,4 +1,7 @@
-"""python -m benchmarks [NAME ...] [--quick] [--repeats N] [--data DIR] [--out DIR]: lists the benchmarks, or runs some."""
+"""Lists the benchmarks, or runs some.
+
+python -m benchmarks [NAME ... | all] [--quick] [--repeats N] [--data DIR] [--out DIR]
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,19 @@ import importlib
 import sys
 from pathlib import Path
 
-from benchmarks.bench import DATA, RESULTS, Missing, Outcome, Settings, document, load, machine, processors, table, write
+from benchmarks.bench import (
+    DATA,
+    RESULTS,
+    Missing,
+    Outcome,
+    Settings,
+    document,
+    load,
+    machine,
+    processors,
+    table,
+    write,
+)
 from benchmarks.processes import Failed
 
 # In the order in which `all` runs them: the quick ones first.
@@ -49,7 +64,9 @@ def run(name: str, settings: Settings, out: Path | None) -> bool:
         return False
     found = document(name, outcome)
     print(f"\n{table(outcome.rows)}\n")
-    print("\n".join(filter(None, [outcome.note, machine(), ", ".join(f"{k} {v}" for k, v in outcome.versions.items())])))
+    print(
+        "\n".join(filter(None, [outcome.note, machine(), ", ".join(f"{k} {v}" for k, v in outcome.versions.items())]))
+    )
     if out is not None:
         print(write(found, out))
     print(flush=True)
@@ -64,8 +81,12 @@ def sentence(name: str) -> str:
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
     options = argparse.ArgumentParser(prog="python -m benchmarks", description="Cutaway measured beside its peers.")
-    options.add_argument("names", nargs="*", metavar="NAME", choices=[*NAMES, "all", []], help="benchmarks to run, or all")
-    options.add_argument("--quick", action="store_true", help="tiny inputs, one round: shows that it works, writes nothing")
+    options.add_argument(
+        "names", nargs="*", metavar="NAME", choices=[*NAMES, "all", []], help="benchmarks to run, or all"
+    )
+    options.add_argument(
+        "--quick", action="store_true", help="tiny inputs, one round: shows that it works, writes nothing"
+    )
     options.add_argument("--repeats", type=int, default=3, help="times each side runs; the median counts (default 3)")
     options.add_argument("--data", type=Path, default=DATA, help="folder of the real inputs (default ../shared/data)")
     options.add_argument("--out", type=Path, help="folder for NAME.json (default benchmarks/results)")

@@ -45,7 +45,12 @@ class Outcome:
 def document(name: str, outcome: Outcome) -> dict[str, Any]:
     """Name and outcome -> the result file's content, as scripts/readme_results.py reads it."""
     head = {"name": name, "when": datetime.now(UTC).isoformat(timespec="seconds"), "machine": machine()}
-    return {**head, "versions": outcome.versions, "rows": outcome.rows, **({"note": outcome.note} if outcome.note else {})}
+    return {
+        **head,
+        "versions": outcome.versions,
+        "rows": outcome.rows,
+        **({"note": outcome.note} if outcome.note else {}),
+    }
 
 
 def write(document: dict[str, Any], folder: Path) -> Path:
@@ -65,7 +70,9 @@ def table(rows: Sequence[Row]) -> str:
     widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
     numeric = [all(isinstance(row.get(c), int | float | None) for row in rows) for c in columns]
     return "\n".join(
-        "  ".join(text.rjust(w) if right else text.ljust(w) for text, w, right in zip(line, widths, numeric, strict=True)).rstrip()
+        "  ".join(
+            text.rjust(w) if right else text.ljust(w) for text, w, right in zip(line, widths, numeric, strict=True)
+        ).rstrip()
         for line in cells
     )
 

@@ -1,7 +1,5 @@
 """Warm pixel cache beside pixels in memory: shuffled batches of 128 from each, and what filling the cache costs.
 
-    python benchmarks/cache.py [--data DIR] [--json FILE]
-
 The peer is a uint8 array in memory, indexed the same way: the best a loader can do. Both draw the same shuffled batches
 in turn, so that a busy machine slows both; of each batch the fastest round counts.
 `mapped` draws from the file on disk; `held` is what training uses for sets that fit: the same file copied into memory
@@ -11,33 +9,38 @@ Filling is timed cold (an empty cache folder, all processors) and warm (nothing 
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import platform
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import PIL
-import pyarrow
 
-import cutaway
+from benchmarks.bench import Outcome, Row, Settings, versions
 from cutaway.dataset.cache import filled
-from cutaway.dataset.decode import processors
 from cutaway.dataset.scan import open_dataset
 from cutaway.image import InputContract
 
 BATCH = 128
 BAR = 0.90
-DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
+ROUNDS = 5
 
 
-def measure(what: str, side: int, rounds: int, cache: Path) -> dict[str, Any]:
+def measure(settings: Settings) -> Outcome:
+    """Settings -> a row for each data set that is there, and one for scikit-learn's digits."""
+    rounds = 1 if settings.quick else max(ROUNDS, settings.repeats)
+    sets = [] if settings.quick else [("cats-vs-dogs", 224), ("cifar10", 32)]
+    there = [(str(settings.data / name), side) for name, side in sets if (settings.data / name).is_dir()]
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [compared(what, side, rounds, Path(folder)) for what, side in [*there, ("digits", 32)]]
+    met = all(row["ratio held"] >= BAR for row in rows)
+    bar = f"Bar {BAR:.2f} of the rate of pixels in memory, held: {'met' if met else 'MISSED'}."
+    return Outcome(rows, versions("numpy", "pillow", "pyarrow"), f"Shuffled batches of {BATCH}. {bar}")
+
+
+def compared(what: str, side: int, rounds: int, cache: Path) -> Row:
     """Data set and input side -> one row: seconds to fill, pictures per second of both sources, their ratio."""
     contract = InputContract((side, side))
     cold_wall, cold_cpu = clocked(lambda: filled(open_dataset(what), contract, folder=cache))
@@ -94,59 +97,3 @@ def clocked(work: Callable[[], Any]) -> tuple[float, float]:
     work()
     wall, after = time.perf_counter() - begun, os.times()
     return wall, sum(after[:4]) - sum(before[:4])
-
-
-def versions() -> dict[str, str]:
-    return {
-        "cutaway": cutaway.__version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "pillow": PIL.__version__,
-        "pyarrow": pyarrow.__version__,
-    }
-
-
-def processor() -> str:
-    """Name of the processor as the system gives it, and how many of them."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    name = next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), platform.machine())
-    return f"{processors()} x {name}"
-
-
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    options.add_argument("--data", type=Path, default=DATA, help="folder with cats-vs-dogs and cifar10")
-    options.add_argument("--json", type=Path, help="file to write the rows to")
-    options.add_argument("--rounds", type=int, default=5, help="passes over the data; of each batch the fastest counts")
-    asked = options.parse_args()
-    sets = [("cats-vs-dogs", 224), ("cifar10", 32)]
-    there = [(str(asked.data / name), side) for name, side in sets if (asked.data / name).is_dir()]
-    with tempfile.TemporaryDirectory() as folder:
-        rows = [measure(what, side, asked.rounds, Path(folder)) for what, side in [*there, ("digits", 32)]]
-    show(rows)
-    if asked.json:
-        when = datetime.now(UTC).isoformat(timespec="seconds")
-        about = {"name": "cache", "when": when, "machine": processor(), "versions": versions()}
-        asked.json.write_text(json.dumps({**about, "rows": rows}, indent=2) + "\n", encoding="utf-8")
-
-
-def show(rows: list[dict[str, Any]]) -> None:
-    print(f"Shuffled batches of {BATCH} from the warm cache and from memory, on {processor()}")
-    print(", ".join(f"{name} {version}" for name, version in versions().items()), end="\n\n")
-    print(
-        f"{'':<28}{'pictures':>9}{'cold s':>8}{'cpu s':>8}{'warm s':>8}{'mapped/s':>11}{'memory/s':>11}"
-        f"{'mapped':>8}{'held':>7}"
-    )
-    for row in rows:
-        what, pictures, cold, cpu, warm, mapped, memory, _, ratio, ratio_held, _ = row.values()
-        print(
-            f"{what:<28}{pictures:>9,}{cold:>8.2f}{cpu:>8.2f}{warm:>8.3f}{mapped:>11,}{memory:>11,}"
-            f"{ratio:>8.3f}{ratio_held:>7.3f}"
-        )
-    met = all(row["ratio held"] >= BAR for row in rows)
-    print(f"\nBar {BAR:.2f} of the rate of pixels in memory: {'met' if met else 'MISSED'}.")
-
-
-if __name__ == "__main__":
-    main()

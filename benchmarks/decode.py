@@ -1,7 +1,5 @@
 """File -> 224 x 224 pixels: Cutaway's loading path beside the same work written plainly with Pillow, on one core.
 
-    python benchmarks/decode.py [--photos DIR] [--json FILE]
-
 The peer is the fastest Pillow way of our study of photo decoding: JPEG draft to twice the target, EXIF transpose, RGB,
 bicubic. It reads the file and returns pixels, nothing else. Ours also checks the file's kind, size and header, keeps
 the SHA-256, flattens transparency and scales deep gray. All ways decode every file in turn, so that a busy machine
@@ -10,23 +8,17 @@ slows each; the fastest of the rounds counts. The bar: at least 0.90 of the peer
 
 from __future__ import annotations
 
-import argparse
-import json
-import platform
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import PIL
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, features
 from skimage import data
 
-import cutaway
+from benchmarks.bench import Outcome, Row, Settings, say, versions
 from cutaway.image import InputContract, fit_picture, read_fitted, read_image, target_px
 
 Pixels = NDArray[np.uint8]
@@ -34,7 +26,24 @@ SIDE = 224
 BAR = 0.90
 RATIO_TWO = "ratio of read_image + fit_picture"
 CONTRACT = InputContract((SIDE, SIDE))
-PHOTOS = Path(__file__).resolve().parents[1] / ".." / "shared" / "data" / "cats-vs-dogs" / "test"
+ROUNDS = 3
+QUICK_PHOTOS = 8
+
+
+def measure(settings: Settings) -> Outcome:
+    """Settings -> a row for real photos where they are, one for generated ones of a phone's size."""
+    rounds = 1 if settings.quick else max(ROUNDS, settings.repeats)
+    below = settings.data / "cats-vs-dogs" / "test"
+    photos = sorted(p for p in below.rglob("*") if p.suffix.lower() in (".jpg", ".jpeg"))
+    photos = photos[:QUICK_PHOTOS] if settings.quick else photos
+    if not photos:
+        say(f"no JPEG photos below {below}: that row is left out")
+    rows = [compared("small photos (cats-vs-dogs test)", photos, rounds)] if photos else []
+    with tempfile.TemporaryDirectory() as folder:
+        phone = phone_photos(Path(folder), 1 if settings.quick else 6)
+        rows.append(compared("12-megapixel phone photos, generated", phone, rounds))
+    jpeg = {"libjpeg-turbo": features.version("libjpeg_turbo") or "none: plain libjpeg"}
+    return Outcome(rows, {**versions("pillow", "numpy"), **jpeg}, verdict(rows))
 
 
 def ours(path: Path) -> Pixels:
@@ -66,7 +75,7 @@ def phone_photos(folder: Path, count: int = 6) -> list[Path]:
     return paths
 
 
-def measure(name: str, paths: list[Path], rounds: int) -> dict[str, Any]:
+def compared(name: str, paths: list[Path], rounds: int) -> Row:
     """Files -> one row: images per CPU-second of each way, ratios, the largest difference to the peer in levels."""
     ways = (ours, two_steps, peer)
     worst = max(int(np.abs(way(p).astype(int) - peer(p)).max()) for p in paths[:20] for way in ways)  # warms up, too
@@ -97,54 +106,8 @@ def _seconds(way: Callable[[Path], Pixels], path: Path) -> float:
     return time.process_time() - begun
 
 
-def versions() -> dict[str, str]:
-    return {
-        "cutaway": cutaway.__version__,
-        "python": platform.python_version(),
-        "pillow": PIL.__version__,
-        "libjpeg-turbo": features.version("libjpeg_turbo") or "none: plain libjpeg",
-        "numpy": np.__version__,
-    }
-
-
-def processor() -> str:
-    """Name of the processor as the system gives it."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    return next((x.split(":")[1].strip() for x in lines if x.startswith("model name")), platform.machine())
-
-
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    options.add_argument("--photos", type=Path, default=PHOTOS, help="folder of JPEG photos, searched through")
-    options.add_argument("--json", type=Path, help="file to write the rows to")
-    options.add_argument("--rounds", type=int, default=3, help="times every file is decoded; the fastest round counts")
-    asked = options.parse_args()
-    photos = sorted(p for p in asked.photos.rglob("*") if p.suffix.lower() in (".jpg", ".jpeg"))
-    rows = [measure("small photos (cats-vs-dogs test)", photos, asked.rounds)] if photos else []
-    with tempfile.TemporaryDirectory() as folder:
-        rows.append(measure("12-megapixel phone photos, generated", phone_photos(Path(folder)), asked.rounds))
-    show(rows, photos=asked.photos.name)
-    if asked.json:
-        when = datetime.now(UTC).isoformat(timespec="seconds")
-        about = {"name": "decode", "when": when, "machine": processor(), "versions": versions()}
-        asked.json.write_text(json.dumps({**about, "rows": rows}, indent=2) + "\n", encoding="utf-8")
-
-
-def show(rows: list[dict[str, Any]], photos: str) -> None:
-    print(f"File -> {SIDE} x {SIDE} pixels, images per CPU-second on one core of {processor()}")
-    print(", ".join(f"{name} {version}" for name, version in versions().items()), end="\n\n")
-    print(f"{'':<38}{'files':>6}{'KB':>7}{'ours':>8}{'Pillow':>8}{'ratio':>7}{'in two steps':>14}{'differ':>8}")
-    for what, files, size, ours_rate, peer_rate, ratio, ratio_two, _, worst in (row.values() for row in rows):
-        rates = f"{ours_rate:>8.1f}{peer_rate:>8.1f}{ratio:>7.3f}{ratio_two:>14.3f}"
-        print(f"{what:<38}{files:>6}{size:>7.0f}{rates}{worst:>8}")
-    if len(rows) == 1:
-        print(f"\nNo JPEG photos below '{photos}': that row is left out (--photos DIR).")
-    for what, column in (("read_fitted", "ratio"), ("read_image, then fit_picture (in two steps)", RATIO_TWO)):
-        met = all(row[column] >= BAR for row in rows)
-        print(f"\nBar {BAR:.2f} of the peer's rate, {what}: {'met' if met else 'MISSED'}.", end="")
-    print("\ndiffer: largest difference to the peer's pixels, in levels of 255.")
-
-
-if __name__ == "__main__":
-    main()
+def verdict(rows: list[Row]) -> str:
+    """Rows -> whether the bar is met by both of our ways."""
+    ways = {"read_fitted": "ratio", "read_image, then fit_picture": RATIO_TWO}
+    met = [f"{way}: {'met' if all(row[c] >= BAR for row in rows) else 'MISSED'}" for way, c in ways.items()]
+    return f"One core. Bar {BAR:.2f} of the peer's rate, {'; '.join(met)}."

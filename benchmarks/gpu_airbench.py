@@ -4,8 +4,8 @@ The peer is Keller Jordan's airbench94_muon.py, unchanged, as a person has it: C
 the Parquet's pixels in the tensors it loads (cifar10/train.pt, test.pt); its published 94.01 % is for the original
 pixels, so only what it reaches here counts. Its recipe: a 2 x 2 whitening convolution, three groups of two convolutions
 with batch normalisation, Muon for the filters, batches of 2,000, eight epochs, flips every other epoch, six views of
-each test picture. Ours: small-cnn in the training room by schedules of fixed length, one view. Timed on both is the
-training after a warm-up, without decoding.
+each test picture. Ours: small-cnn in the training room by schedules of fixed length, one view. The peer's seconds are
+its own timer's, after its warm-up and compilation; ours are all from the network's making to the test accuracy.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LINE = re.compile(r"\|\s+eval\s+\|.*\|\s+(?P<accuracy>0\.\d+)\s+\|\s+(?P<seconds
 
 
 def measure(settings: Settings) -> Outcome:
-    """Settings -> the peer's row, one for each schedule of ours, the ratio; Missing where there is no GPU or no peer."""
+    """Settings -> the peer's row, one for each schedule of ours, the ratio. Raises Missing without GPU or peer."""
     script, data = wanted(settings)
     peer = airbench(script, data)
     ours = {epochs: [once(data, epochs, seed) for seed in range(settings.repeats)] for epochs in SCHEDULES}
@@ -50,10 +50,14 @@ def measure(settings: Settings) -> Outcome:
 def wanted(settings: Settings) -> tuple[Path, Path]:
     """-> the peer's script, the folder with the Parquet. Raises Missing in one sentence."""
     if not device():
-        raise Missing("There is no CUDA GPU here (torch.cuda.is_available() is False), and this comparison is about one.")
+        raise Missing(
+            "There is no CUDA GPU here (torch.cuda.is_available() is False), and this comparison is about one."
+        )
     data, script = settings.data / "cifar10", Path(os.environ.get(VARIABLE, "airbench94_muon.py"))
     if not (data / "train.parquet").is_file():
-        raise Missing(f"There is no CIFAR-10 at {data} (train.parquet, test.parquet); name its parent folder with --data.")
+        raise Missing(
+            f"There is no CIFAR-10 at {data} (train.parquet, test.parquet); name its parent folder with --data."
+        )
     if not script.is_file():
         raise Missing(f"The peer's file is not here; name a copy of airbench94_muon.py with {VARIABLE}=FILE.")
     return script, data
@@ -90,7 +94,12 @@ def peer_row(found: list[tuple[float, float]], peak_mb: int | None) -> Row:
 
 
 def once(data: Path, epochs: int, seed: int) -> Ran:
-    options: dict[str, Any] = {"network": "small-cnn", "knobs": json.dumps(KNOBS), "recipe": json.dumps(RECIPE), "size": 32}
+    options: dict[str, Any] = {
+        "network": "small-cnn",
+        "knobs": json.dumps(KNOBS),
+        "recipe": json.dumps(RECIPE),
+        "size": 32,
+    }
     with tempfile.TemporaryDirectory() as cache:
         run = ran(program("cifar", data=data, epochs=epochs, seed=seed, **options), {"CUTAWAY_CACHE": cache})
     say(f"Cutaway, {epochs} epochs, seed {seed}: {run.result['fit_s']:.1f} s, {run.result['accuracy']:.4f}")

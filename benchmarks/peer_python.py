@@ -21,7 +21,9 @@ def peer_python() -> Path:
     """
     if given := os.environ.get(VARIABLE):
         if not Path(given).is_file():
-            raise Missing(f"{VARIABLE} is {given}, and there is no such file; name a Python that has TensorFlow, or unset it.")
+            raise Missing(
+                f"{VARIABLE} is {given}, and there is no such file; name a Python that has TensorFlow, or unset it."
+            )
         return Path(given)
     wanted = requirements(ROOT / "pyproject.toml")
     python, stamp = FOLDER / "bin" / "python", FOLDER / ".stamp"
@@ -46,6 +48,6 @@ def install(python: Path, wanted: list[str]) -> None:
         if done.returncode:
             last = (done.stderr.strip() or done.stdout.strip() or "no word").splitlines()[-1]
             raise Missing(
-                f"The peers' libraries could not be installed into {FOLDER.name} ({last}); install them where there is a "
-                f"network, or name a Python that has them with {VARIABLE}=."
+                f"The peers' libraries could not be installed into {FOLDER.name} ({last}); install them where there "
+                f"is a network, or name a Python that has them with {VARIABLE}=."
             )

@@ -1,4 +1,4 @@
-"""A command -> how long it took, what it printed, how much memory it held: each side of a comparison is its own process.
+"""A command -> what it took and what it printed: each side of a comparison is a process of its own.
 
 Two frameworks in one process would share threads and memory; one after the other in processes of their own they meet
 the same machine. A stopped benchmark takes its process with it.
@@ -76,7 +76,9 @@ def ran(command: Sequence[str | Path], env: Mapping[str, str] | None = None, lim
         wall = time.perf_counter() - begun
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
-            raise Failed(f"{' '.join(words)} ended with {process.returncode}:\n{_read(err)[-2000:] or _read(out)[-2000:]}")
+            raise Failed(
+                f"{' '.join(words)} ended with {process.returncode}:\n{_read(err)[-2000:] or _read(out)[-2000:]}"
+            )
         peak = used.ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
         return Ran(wall, used.ru_utime + used.ru_stime, peak, _read(out))
 

@@ -21,7 +21,11 @@ def measure(settings: Settings) -> Outcome:
     runs = 2 if settings.quick else RUNS
     python, script = sys.executable, Path(sys.executable).with_name("cutaway")
     help_ = [script, "--help"] if script.exists() else [python, "-m", "cutaway", "--help"]
-    commands = {"python -c pass": [python, "-c", "pass"], "import cutaway": [python, "-c", "import cutaway"], "cutaway --help": help_}
+    commands = {
+        "python -c pass": [python, "-c", "pass"],
+        "import cutaway": [python, "-c", "import cutaway"],
+        "cutaway --help": help_,
+    }
     bars = {"import cutaway": IMPORT_BAR, "cutaway --help": HELP_BAR}
     rows = [row(what, [str(w) for w in command], bars.get(what), runs) for what, command in commands.items()]
     return Outcome(rows, versions("typer"), f"Medians of {runs} runs.")

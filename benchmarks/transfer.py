@@ -2,8 +2,9 @@
 
 First row: `cutaway train DATA --backbone keras_model.h5` as a person types it, with an empty cache folder: start of
 Python, checks, decoding, embedding, training, test, report. The bars: 95 % of the 400 test photos right, under 60 s.
-Then 20 epochs of the same head on the same frozen backbone (programs/frozen.py): vectors computed once, beside the plain
-PyTorch loop that runs the backbone again in every epoch; sides alternate, pixels are in memory on both. The bar: 10x.
+Then 20 epochs of the same head on the same frozen backbone (programs/frozen.py): vectors computed once, beside the
+plain PyTorch loop that runs the backbone again in every epoch; sides alternate, pixels are in memory on both. The bar:
+10x.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ QUICK_PHOTOS = 24  # of each class and fold
 def measure(settings: Settings) -> Outcome:
     """Settings -> a row for the whole command, one for each way of training the head, their ratio."""
     photos, backbone = inputs(settings)
+    epochs = 2 if settings.quick else EPOCHS
     with tempfile.TemporaryDirectory() as folder:
         if settings.quick:
             photos = few(photos, Path(folder) / "few", QUICK_PHOTOS)
@@ -33,13 +35,15 @@ def measure(settings: Settings) -> Outcome:
             commands.append(whole_command(photos, backbone))
         for _ in range(settings.repeats):
             for way, runs in ways.items():
-                runs.append(twenty_epochs(way, photos, backbone, 2 if settings.quick else EPOCHS))
-    rows = [command_row(commands), *(way_row(way, runs) for way, runs in ways.items())]
+                runs.append(twenty_epochs(way, photos, backbone, epochs))
+    rows = [command_row(commands), *(way_row(way, runs, epochs) for way, runs in ways.items())]
     ratio = middle(r.result["seconds"] for r in ways["every"]) / middle(r.result["seconds"] for r in ways["once"])
     rows.append({"what": f"ratio every epoch / once; bar {RATIO_BAR:g}", "seconds": round(ratio, 2)})
     report = commands[0].result["report"]
     stages = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in report["timings"].items())
-    return Outcome(rows, versions("torch", "h5py", "pillow"), f"Medians of {settings.repeats}. Stages of the command: {stages}.")
+    return Outcome(
+        rows, versions("torch", "h5py", "pillow"), f"Medians of {settings.repeats}. Stages of the command: {stages}."
+    )
 
 
 def inputs(settings: Settings) -> tuple[Path, Path]:
@@ -55,8 +59,10 @@ def inputs(settings: Settings) -> tuple[Path, Path]:
 def whole_command(photos: Path, backbone: Path) -> Ran:
     """`cutaway train` in a process of its own, cache and run folder empty."""
     with tempfile.TemporaryDirectory() as fresh:
-        options = ["--backbone", backbone, "--out", Path(fresh) / "run", "--json"]
-        run = ran([sys.executable, "-m", "cutaway", "train", photos, *options], {"CUTAWAY_CACHE": str(Path(fresh) / "cache")})
+        options: list[str | Path] = ["--backbone", backbone, "--out", Path(fresh) / "run", "--json"]
+        run = ran(
+            [sys.executable, "-m", "cutaway", "train", photos, *options], {"CUTAWAY_CACHE": str(Path(fresh) / "cache")}
+        )
     test = run.result["report"]["test"]
     say(f"cutaway train, cold: {run.wall_s:.1f} s, {test['accuracy']:.2%} of {test['n']}, {run.peak_mb:,.0f} MiB")
     return run
@@ -83,10 +89,10 @@ def command_row(runs: list[Ran]) -> Row:
     }
 
 
-def way_row(way: str, runs: list[Ran]) -> Row:
+def way_row(way: str, runs: list[Ran], epochs: int) -> Row:
     what = {
-        "once": f"{EPOCHS} epochs of the head, vectors computed once (Cutaway)",
-        "every": f"{EPOCHS} epochs of the head, backbone run every epoch (plain PyTorch)",
+        "once": f"{epochs} epochs of the head, vectors computed once (Cutaway)",
+        "every": f"{epochs} epochs of the head, backbone run every epoch (plain PyTorch)",
     }
     return {
         "what": what[way],

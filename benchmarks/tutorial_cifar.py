@@ -1,10 +1,10 @@
 """tutorial-cifar on CIFAR-10: seconds to the accuracy of Keras' three epochs, beside Keras 3 with TensorFlow.
 
-The peer (programs/keras_cifar.py) is the tutorial's own code: three epochs, Adam, batch 32. Ours (programs/cifar.py) is
-the same network of 122,570 weights in the training room, trained by fixed schedules of 1, 1.5, 2 and 3 epochs; each is a
-whole one-cycle of its own, none is stopped by what it scores. The shortest whose mean accuracy over the seeds is at least
-the peer's mean counts, and every seed's accuracy is printed. Sides alternate, each run is a process that starts with an
-empty pixel cache. `fit` begins with the pixels decoded, and ends with the accuracy on the 10,000 test pictures known.
+The peer (programs/keras_cifar.py) is the tutorial's own code: three epochs, Adam, batch 32. Ours (programs/cifar.py)
+is the same network of 122,570 weights in the training room, trained by fixed schedules of 1 to 3 epochs; each is a
+whole one-cycle of its own, none is stopped by what it scores. The shortest whose mean accuracy over the seeds is at
+least the peer's mean counts, and every seed's accuracy is printed. Sides alternate, each run is a process that starts
+with an empty pixel cache. `fit` begins with the pixels decoded, and ends with the accuracy on the 10,000 test pictures known.
 Then: the best accuracy that recipes reach within the peer's seconds of `fit`.
 """
 
@@ -23,7 +23,7 @@ from benchmarks.peer_python import peer_python
 from benchmarks.processes import Ran, flags, program, ran
 
 PEER_EPOCHS = 3
-SCHEDULES = (1, 1.5, 2, 3)
+SCHEDULES = (1, 1.25, 1.5, 2, 3)
 BAR, MOONSHOT = 4.0, 8.0
 PARAMETERS = 122_570
 FAST: dict[str, Any] = {"batch_size": 64, "lr": 5e-3, "warmup": 0.15, "augment": "none"}
@@ -64,10 +64,12 @@ class Side:
 
 
 def measure(settings: Settings) -> Outcome:
-    """Settings -> a row for the peer, one for each schedule of ours, the ratios, and the best within the peer's time."""
+    """Settings -> rows of the peer and of each schedule of ours, the ratios, the best within the peer's time."""
     data = settings.data / "cifar10"
     if not (data / "train.parquet").is_file():
-        raise Missing(f"There is no CIFAR-10 at {data} (train.parquet, test.parquet); name its parent folder with --data.")
+        raise Missing(
+            f"There is no CIFAR-10 at {data} (train.parquet, test.parquet); name its parent folder with --data."
+        )
     python, limit = peer_python(), LIMIT if settings.quick else None
     peer_runs: list[Ran] = []
     our_runs: dict[float, list[Ran]] = {epochs: [] for epochs in SCHEDULES}
@@ -121,7 +123,9 @@ def ratios(theirs: Side, ours: Side | None, epochs: float | None) -> list[Row]:
     return [row | {key: round(other[key] / mine[key], 2) for key in ("fit, s", "whole process, s", "peak memory, MiB")}]
 
 
-def best_in_time(data: Path, seconds: float, schedules: dict[float, Side], settings: Settings, limit: int | None) -> list[Row]:
+def best_in_time(
+    data: Path, seconds: float, schedules: dict[float, Side], settings: Settings, limit: int | None
+) -> list[Row]:
     """The peer's seconds of fit -> rows of the longest schedules that fit in, by our measured seconds per epoch."""
     low, high = min(schedules), max(schedules)
     per_epoch = max(1e-3, (schedules[high].fit_s - schedules[low].fit_s) / (high - low))
@@ -136,12 +140,19 @@ def best_in_time(data: Path, seconds: float, schedules: dict[float, Side], setti
 
 def words(recipe: dict[str, Any]) -> str:
     """Recipe -> the flags of `cutaway train` that ask for it."""
-    return " ".join(f"--{key.replace('_', '-')} {value:g}" if isinstance(value, float | int) else f"--{key} {value}" for key, value in recipe.items())
+    return " ".join(
+        f"--{key.replace('_', '-')} {value:g}" if isinstance(value, float | int) else f"--{key} {value}"
+        for key, value in recipe.items()
+    )
 
 
 def note(theirs: Side, chosen: float | None, run: Ran) -> str:
     found = run.result
     begins = f"Medians of {len(theirs.runs)} runs, sides in turn; accuracies are means over the seeds."
     ours = f"Ours computes in {found['precision']} with {found['threads']} threads."
-    ends = f"The shortest schedule that reaches the peer's accuracy has {chosen:g} epochs." if chosen else "No schedule reached it."
+    ends = (
+        f"The shortest schedule that reaches the peer's accuracy has {chosen:g} epochs."
+        if chosen
+        else "No schedule reached it."
+    )
     return f"{begins} {ours} {ends}"

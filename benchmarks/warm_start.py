@@ -24,7 +24,9 @@ class Case:
 
     @property
     def name(self) -> str:
-        return Path(self.data).name + (", Teachable Machine backbone" if self.backbone else ", small-cnn from scratch, 2 epochs")
+        return Path(self.data).name + (
+            ", Teachable Machine backbone" if self.backbone else ", small-cnn from scratch, 2 epochs"
+        )
 
 
 def measure(settings: Settings) -> Outcome:
@@ -35,7 +37,9 @@ def measure(settings: Settings) -> Outcome:
         first, second = ([p[i] for p in pairs] for i in (0, 1))
         rows += [row(f"{case.name}: first run", first), row(f"{case.name}: second run", second)]
         rows.append({"what": "ratio", "seconds": round(rows[-2]["seconds"] / rows[-1]["seconds"], 2)})
-    return Outcome(rows, versions("torch", "pillow"), f"Medians of {settings.repeats}; each pair begins with an empty cache.")
+    return Outcome(
+        rows, versions("torch", "pillow"), f"Medians of {settings.repeats}; each pair begins with an empty cache."
+    )
 
 
 def cases(settings: Settings) -> list[Case]:
@@ -55,7 +59,9 @@ def pair(case: Case) -> tuple[Ran, Ran]:
     if any(both[1].result["made"].values()):
         raise Failed(f"the second run on {case.name} did work that was done before: {both[1].result['made']}")
     if both[0].result["accuracy"] != both[1].result["accuracy"]:
-        raise Failed(f"the second run on {case.name} ended with another accuracy: {[r.result['accuracy'] for r in both]}")
+        raise Failed(
+            f"the second run on {case.name} ended with another accuracy: {[r.result['accuracy'] for r in both]}"
+        )
     return both[0], both[1]
 
 

@@ -1,6 +1,6 @@
 """`cutaway train` as Python runs it, with its events counted: how many pictures were decoded, how many embedded.
 
-    python -m benchmarks.programs.train --data DATA --out RUN [--backbone FILE] [--epochs N]
+python -m benchmarks.programs.train --data DATA --out RUN [--backbone FILE] [--epochs N]
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ def test_any_text_becomes_a_safe_name(text: str) -> None:
 
 @pytest.mark.parametrize("name", ["", ".", "a..b", ".a", "a b", 'a"];import os', "a\n", "a(b)", "a/b", "a[0]"])
 def test_a_name_from_a_file_must_be_safe(name: str) -> None:
-    with pytest.raises(BadModel, match="The model names a layer .*; only letters, digits, _, - and . are accepted"):
+    with pytest.raises(BadModel, match=r"The model names a layer .*; only letters, digits, _, - and \. are accepted"):
         must_be_safe(name)
 
 

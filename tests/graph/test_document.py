@@ -120,7 +120,11 @@ REFUSED: list[tuple[str, Callable[[Document], object], str]] = [
     ),
     ("python word", lambda d: d["nodes"][2].update(name="import"), "graph is damaged"),
     ("layer named as a method", lambda d: d["layers"].update(forward=d["layers"]["relu"]), "graph is damaged"),
-    ("function", lambda d: d["nodes"][2].update(target="os.system"), "calls 'os.system', which is not on Cutaway's list"),
+    (
+        "function",
+        lambda d: d["nodes"][2].update(target="os.system"),
+        "calls 'os.system', which is not on Cutaway's list",
+    ),
     ("builtin", lambda d: d["nodes"][2].update(target="eval"), "calls 'eval', which is not on Cutaway's list"),
     (
         "method",
@@ -129,7 +133,11 @@ REFUSED: list[tuple[str, Callable[[Document], object], str]] = [
     ),
     ("kind", lambda d: d["layers"]["conv"].update(kind="Lambda"), "names a layer of kind 'Lambda', which is not on"),
     ("container", lambda d: d["layers"]["conv"].update(kind="Sequential"), "names a layer of kind 'Sequential'"),
-    ("setting", lambda d: d["layers"]["relu"].update(settings={"dict": {"hook": 1}}), "kind ReLU has no setting 'hook'"),
+    (
+        "setting",
+        lambda d: d["layers"]["relu"].update(settings={"dict": {"hook": 1}}),
+        "kind ReLU has no setting 'hook'",
+    ),
     (
         "setting's value",
         lambda d: d["layers"]["conv"]["settings"]["dict"].update(groups=7),

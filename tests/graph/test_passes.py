@@ -1,4 +1,4 @@
-"""The passes after tracing: in-place made functional, shared layers cloned, calls made layers, library classes made plain."""
+"""The passes after tracing: in-place made functional, shared layers cloned, calls made layers, classes made plain."""
 
 from __future__ import annotations
 
@@ -160,9 +160,7 @@ def test_normalisation_with_activation_becomes_two_layers() -> None:
     assert torch.equal(graph(x), network(x))
 
 
-@pytest.mark.parametrize(
-    ("ours", "kind"), [(GELU, "GELU"), (GELUTanh, "GELU"), (Sigmoid, "Sigmoid"), (Tanh, "Tanh")]
-)
+@pytest.mark.parametrize(("ours", "kind"), [(GELU, "GELU"), (GELUTanh, "GELU"), (Sigmoid, "Sigmoid"), (Tanh, "Tanh")])
 def test_timms_activations_become_torchs(ours: type[nn.Module], kind: str) -> None:
     network = Net(lambda n, x: n.again(n.act(x)), act=ours(), again=ours())
     graph = trace(network)

@@ -29,7 +29,9 @@ NETWORKS = {
     "mnasnet0_5": lambda: torchvision.models.mnasnet0_5(num_classes=3),
     "regnet_x_400mf": lambda: torchvision.models.regnet_x_400mf(num_classes=3),
     "shufflenet_v2_x0_5": lambda: torchvision.models.shufflenet_v2_x0_5(num_classes=3),
-    **{f"timm {n}": (lambda n=n: of_timm(n)) for n in ("resnet18", "tf_mobilenetv3_small_minimal_100", "test_convnext")},
+    **{
+        f"timm {n}": (lambda n=n: of_timm(n)) for n in ("resnet18", "tf_mobilenetv3_small_minimal_100", "test_convnext")
+    },
     **{f"timm {n}": (lambda n=n: of_timm(n)) for n in ("test_nfnet", "test_byobnet", "test_efficientnet", "test_vit")},
     **{f"timm {n}": (lambda n=n: of_timm(n)) for n in ("test_mambaout", "test_resnet", "mobilevit_xxs")},
 }
@@ -88,7 +90,7 @@ def test_an_if_on_the_size_is_answered_by_the_example() -> None:
     for side in (4, 16):
         x = torch.randn(1, 3, side, side)
         assert torch.equal(trace(network, x)(x), network(x))
-    with pytest.raises(BadModel, match="Branching cannot be traced into a graph of layers: .*control flow"):
+    with pytest.raises(BadModel, match=r"Branching cannot be traced into a graph of layers: .*control flow"):
         trace(network)
 
 

@@ -16,6 +16,7 @@ from cutaway.reports.command import again, data_of
         ("/usr/bin/cutaway train p --network lenet5", {"--network": None}, "cutaway train p"),
         ("ca.train('photos/')", {"--lr": "0.1"}, "cutaway train DATA --lr 0.1"),
         ("cutaway train it's", {"--lr": "0.1"}, "cutaway train DATA --lr 0.1"),
+        ("cutaway train p --out runs/p --seed 1", {}, "cutaway train p --seed 1"),
         ("", {}, "cutaway train DATA"),
     ],
 )

@@ -108,6 +108,9 @@ SPARE = {
     "improved to the end but has arrived": run(
         epochs=tuple(epoch(i, 0.94, 0.94, 0.2, 0.2 - 0.001 * i, best=True) for i in range(1, 7))
     ),
+    "loss still falls but nearly every photo is right": run(
+        epochs=tuple(epoch(i, 0.99, 0.99, 0.2 / i, 0.2 / i, best=True) for i in range(1, 7))
+    ),
     "suspect labels but still learning": run(findings=suspects(700)),
     "a few suspect labels": run(findings=suspects(20), epochs=FLAT),
     "labels nobody could check, copies under two labels": run(
@@ -140,6 +143,7 @@ NEVER = {
     "a gap that six validation photos cannot prove": "memorising",
     "memorised after the kept epoch": "memorising",
     "improved to the end but has arrived": "still-improving",
+    "loss still falls but nearly every photo is right": "still-improving",
     "suspect labels but still learning": "label-noise",
     "a few suspect labels": "label-noise",
     "labels nobody could check, copies under two labels": "leak",

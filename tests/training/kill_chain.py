@@ -7,24 +7,29 @@ One thread and no worker processes are alive when it forks: all pictures are in 
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import os
 import random
 import shutil
 import signal
+import statistics
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+import tqdm
 
 from cutaway.training import loop
 from cutaway.verbs import training_run
 from cutaway.verbs.train import ResumeOptions, TrainOptions, resume, train
 
 torch.set_num_threads(1)
+tqdm.tqdm.monitor_interval = 0  # its thread would not be there after a fork
 
 
 def run_out(out: Path, options: dict[str, Any]) -> None:
@@ -53,12 +58,12 @@ def forked(work: Callable[[], None], pipe: tuple[int, int], errors: Path) -> int
         os._exit(1)
 
 
-def tell_steps(pipe: tuple[int, int]) -> None:
-    """Every step of training writes one byte, so that the killer can count them."""
+def on_step(tell: Callable[[], None]) -> None:
+    """`tell` is called before every step of training."""
     plain = loop._Loop._step
 
     def step(self: Any) -> None:
-        os.write(pipe[1], b".")
+        tell()
         plain(self)
 
     loop._Loop._step = step
@@ -69,7 +74,7 @@ def killed_after(steps: int, wait: float, out: Path, options: dict[str, Any]) ->
     pipe = os.pipe()
 
     def work() -> None:
-        tell_steps(pipe)
+        on_step(lambda: os.write(pipe[1], b"."))
         run_out(out, options)
 
     errors = out.with_suffix(".err")
@@ -92,14 +97,17 @@ def killed_after(steps: int, wait: float, out: Path, options: dict[str, Any]) ->
 def main(asked: dict[str, Any]) -> dict[str, Any]:
     out, options = Path(asked["out"]), asked["options"]
     training_run.Desk = functools.partial(training_run.Desk, checkpoint_seconds=0.0)  # a checkpoint after every step
-    draw = random.Random(asked["seed"])
+    draw, moments_of = random.Random(asked["seed"]), []
     chains, kills, mid_write = 0, 0, 0
-    whole = out / "whole"
-    begun = time.monotonic()
-    run_out(whole, options)
-    before = time.monotonic() - begun
-    steps = asked["steps"]
-    import threading; print([open(f"/proc/self/task/{t}/comm").read() for t in os.listdir("/proc/self/task")], threading.enumerate(), before)
+    began = time.monotonic()
+    plain = loop._Loop._step
+    on_step(lambda: moments_of.append(time.monotonic()))
+    run_out(out / "whole", options)
+    loop._Loop._step = plain
+    steps = len(moments_of)
+    between = statistics.median(b - a for a, b in itertools.pairwise(moments_of))
+    before = moments_of[0] - began
+    assert threading.active_count() == 1, "a fork would lose the other threads"
     while kills < asked["kills"]:
         chains += 1
         chain = out / f"killed-{chains}"
@@ -108,14 +116,15 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
         done = 0
         for moment in moments:
             count = moment - done
-            wait = draw.random() * (asked["step_s"] if count else min(before, 1.0))
+            wait = draw.random() * (between if count else min(before, 1.0))
             if not killed_after(count, wait, chain, options):
                 break
             kills += 1
             done = max(done, moment)
             mid_write += bool(list(chain.glob("checkpoints/*.partial")))
-        run_out(chain, options) if not (chain / "report.json").exists() else None
-    return {"chains": chains, "kills": kills, "mid_write": mid_write, "whole_s": before}
+        if not (chain / "report.json").exists():
+            run_out(chain, options)
+    return {"chains": chains, "kills": kills, "mid_write": mid_write, "steps": steps}
 
 
 if __name__ == "__main__":

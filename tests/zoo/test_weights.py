@@ -93,7 +93,7 @@ def test_a_kept_file_that_was_damaged_since_is_refused(publisher: tuple[Path, st
     name = publish(folder, {"w": torch.ones(2)})
     kept = weights.fetched(f"{address}/{name}", "net")
     kept.write_bytes(kept.read_bytes()[:-9])
-    with pytest.raises(BadModel, match=r"The weights of net in .* are damaged: their sha256 starts with [0-9a-f]{8}, the"):
+    with pytest.raises(BadModel, match=r"The weights of net in .* are damaged: their sha256 starts with [0-9a-f]{8},"):
         weights.fetched(f"{address}/{name}", "net")
 
 
@@ -165,7 +165,7 @@ def hub_cache(root: Path, repository: str, data: bytes, digest: str) -> Path:
     (folder / "refs" / "main").write_text("abc")
     (folder / "blobs" / digest).write_bytes(data)
     link = folder / "snapshots" / "abc" / "model.safetensors"
-    os.symlink(Path("../../blobs") / digest, link)
+    link.symlink_to(Path("../../blobs") / digest)
     return link
 
 
@@ -197,7 +197,9 @@ def test_torchvisions_published_weights_are_loaded(
     assert len(kept) == len(own.state_dict()) - 2
 
 
-def test_versions_of_layers_travel_with_the_weights(publisher: tuple[Path, str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_versions_of_layers_travel_with_the_weights(
+    publisher: tuple[Path, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, address = publisher
     name = publish(folder, torchvision.models.mnasnet0_5().state_dict())  # refuses weights without a version
     monkeypatch.setattr(published, "fetched", lambda _, network: weights.fetched(f"{address}/{name}", network))
@@ -217,7 +219,9 @@ def test_weights_published_for_another_program_are_refused(monkeypatch: pytest.M
     monkeypatch.setattr(published.libraries, "timm_config", lambda *_: config)
     monkeypatch.setattr(config, "hf_hub_id", None)
     monkeypatch.setattr(config, "url", "https://somewhere.example/weights.npz")
-    with pytest.raises(BadModel, match=r"The weights of test_resnet\.\w+ are published for JAX .* not as a state_dict\."):
+    with pytest.raises(
+        BadModel, match=r"The weights of test_resnet\.\w+ are published for JAX .* not as a state_dict\."
+    ):
         build("test_resnet", classes=CATS, pretrained=True)
 
 
@@ -232,7 +236,9 @@ def test_code_in_a_file_of_weights_is_never_run(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(BadModel, match=r"harm\.pth holds more than weights \(.*\); code in model files is never run"):
         weights.read_state(tmp_path / "harm.pth")
     torch.save(torch.nn.Linear(1, 1), "whole.pth")
-    with pytest.raises(BadModel, match=r"whole\.pth holds more than weights .* save its state_dict\(\) and open that\."):
+    with pytest.raises(
+        BadModel, match=r"whole\.pth holds more than weights .* save its state_dict\(\) and open that\."
+    ):
         weights.read_state(tmp_path / "whole.pth")
     assert not (tmp_path / "harm-was-done").exists()
 
@@ -244,7 +250,9 @@ def test_files_that_hold_no_weights(tmp_path: Path) -> None:
     with pytest.raises(BadModel, match=r"cut\.safetensors is not a readable file of weights \("):
         weights.read_state(tmp_path / "cut.safetensors")
     torch.save([1, 2], tmp_path / "list.pth")
-    with pytest.raises(BadModel, match=r"list\.pth holds no weights by layer name; a state_dict or a .safetensors file"):
+    with pytest.raises(
+        BadModel, match=r"list\.pth holds no weights by layer name; a state_dict or a .safetensors file"
+    ):
         weights.read_state(tmp_path / "list.pth")
 
 

@@ -85,7 +85,7 @@ def _must_end_once(nodes: list[dict[str, Any]]) -> None:
 
 
 def _must_be_declared(row: dict[str, Any], document: dict[str, Any]) -> None:
-    """A node runs a layer or reads a tensor that the document lists, and no other attribute of the graph (__class__)."""
+    """A node runs a layer or reads a tensor that the document lists, and no other attribute (__class__)."""
     where = {"call_module": "layers", "get_attr": "constants"}.get(row["op"])
     if where and must_be_safe(row["target"]) not in document[where]:
         raise BadModel(f"The model's graph uses {row['target']!r}, which is not among its {where}.")

@@ -21,7 +21,9 @@ from cutaway.graph.build import add_submodule
 NORM_AND_ACT = frozenset({"BatchNormAct2d"})
 """timm's normalisation with activation, kept whole while tracing and split afterwards."""
 
-_ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {  # timm's own classes of what torch.nn has, equal bit for bit (its Swish is not)
+_ACTIVATIONS: dict[
+    str, Callable[[], nn.Module]
+] = {  # timm's own classes of what torch.nn has, equal bit for bit (its Swish is not)
     "Sigmoid": nn.Sigmoid,
     "Tanh": nn.Tanh,
     "GELU": nn.GELU,

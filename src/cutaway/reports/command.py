@@ -16,7 +16,7 @@ def again(command: str, changes: Mapping[str, str | None]) -> str:
     words = _words(command)
     if words[:2] != ["cutaway", "train"]:
         words = ["cutaway", "train", PLACE]
-    for flag, value in changes.items():
+    for flag, value in {"--out": None, **changes}.items():  # that folder holds this run already
         words = _set(words, flag, value)
     return shlex.join(words)
 

@@ -101,7 +101,9 @@ def still_improving(report: Report) -> Diagnosis | None:
         return None
     late = rows[-late_epochs(rows) - 1 :]
     fall = 1 - late[-1].val_loss / late[0].val_loss if late[0].val_loss > 0 else 0.0
-    if fall < STILL_IMPROVING:
+    n = pictures_in(report, "val")
+    arrived = n > 0 and wilson(round(late[-1].val_accuracy * n), n)[0] >= ENOUGH
+    if fall < STILL_IMPROVING or arrived:
         return None
     epochs = len(report.epochs)
     text = (
