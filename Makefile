@@ -40,8 +40,7 @@ format: .venv/.stamp-dev  ## Put the code in order: ruff format, ruff check --fi
 	@$(BIN)/ruff check --quiet --fix . ; $(BIN)/ruff format .
 
 bench: .venv/.stamp-base  ## Measure beside the peers, write benchmarks/results, renew README (BENCH=name for one)
-	@$(BIN)/python -m benchmarks $(or $(BENCH),all)
-	@$(BIN)/python scripts/readme_results.py
+	@$(BIN)/python -m benchmarks $(or $(BENCH),all); status=$$?; $(BIN)/python scripts/readme_results.py; exit $$status
 
 docs: .venv/.stamp-dev  ## Build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict && echo "Open site/index.html"
@@ -51,7 +50,7 @@ browser:
 
 clean:  ## Remove what the verbs made, except .venv and runs
 	@rm -rf site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
+	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
 
 distclean: clean  ## clean, and remove .venv and .venv-bench
 	@rm -rf .venv .venv-bench

@@ -37,12 +37,12 @@ def main(argv: list[str] | None = None) -> int:
         print("\n".join(f"{name:<16}{sentence(name)}" for name in NAMES))
         print("\npython -m benchmarks NAME ... runs some of them, `all` every one; --quick only sees that they work.")
         return 0
-    settings = Settings(asked.data, 1 if asked.quick else asked.repeats, asked.quick)
+    settings = Settings(asked.data.resolve(), 1 if asked.quick else asked.repeats, asked.quick)
     out = asked.out or (None if asked.quick else RESULTS)
     if load() > 0.5 * processors() and not asked.quick:
         print(f"This machine is busy (load {load():.1f}): seconds measured now are worth little.", file=sys.stderr)
     failed = 0
-    for name in NAMES if asked.names == ["all"] else asked.names:
+    for name in NAMES if "all" in asked.names else asked.names:
         try:
             failed += not run(name, settings, out)
         except KeyboardInterrupt:
@@ -81,9 +81,7 @@ def sentence(name: str) -> str:
 
 def arguments(argv: list[str] | None) -> argparse.Namespace:
     options = argparse.ArgumentParser(prog="python -m benchmarks", description="Cutaway measured beside its peers.")
-    options.add_argument(
-        "names", nargs="*", metavar="NAME", choices=[*NAMES, "all", []], help="benchmarks to run, or all"
-    )
+    options.add_argument("names", nargs="*", metavar="NAME", help="benchmarks to run, or all")
     options.add_argument(
         "--quick", action="store_true", help="tiny inputs, one round: shows that it works, writes nothing"
     )
@@ -91,6 +89,8 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
     options.add_argument("--data", type=Path, default=DATA, help="folder of the real inputs (default ../shared/data)")
     options.add_argument("--out", type=Path, help="folder for NAME.json (default benchmarks/results)")
     asked = options.parse_args(argv)
+    if unknown := set(asked.names) - {*NAMES, "all"}:
+        options.error(f"there is no benchmark {min(unknown)!r}; there are {', '.join(NAMES)} and all")
     if asked.repeats < 1:
         options.error("--repeats must be at least 1")
     return asked

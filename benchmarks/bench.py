@@ -15,7 +15,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
-DATA = ROOT / ".." / "shared" / "data"
+DATA = ROOT.parent / "shared" / "data"
 
 Row = dict[str, Any]
 

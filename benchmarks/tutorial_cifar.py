@@ -4,7 +4,7 @@ The peer (programs/keras_cifar.py) is the tutorial's own code: three epochs, Ada
 is the same network of 122,570 weights in the training room, trained by fixed schedules of 1 to 3 epochs; each is a
 whole one-cycle of its own, none is stopped by what it scores. The shortest whose mean accuracy over the seeds is at
 least the peer's mean counts, and every seed's accuracy is printed. Sides alternate, each run is a process that starts
-with an empty pixel cache. `fit` begins with the pixels decoded, and ends with the accuracy on the 10,000 test pictures known.
+with an empty pixel cache. `fit` begins with the pixels decoded and ends with the accuracy on the 10,000 test pictures.
 Then: the best accuracy that recipes reach within the peer's seconds of `fit`.
 """
 
@@ -20,17 +20,18 @@ from typing import Any
 
 from benchmarks.bench import Missing, Outcome, Row, Settings, middle, say, versions
 from benchmarks.peer_python import peer_python
-from benchmarks.processes import Ran, flags, program, ran
+from benchmarks.processes import Failed, Ran, flags, program, ran
 
 PEER_EPOCHS = 3
 SCHEDULES = (1, 1.25, 1.5, 2, 3)
 BAR, MOONSHOT = 4.0, 8.0
 PARAMETERS = 122_570
-FAST: dict[str, Any] = {"batch_size": 64, "lr": 5e-3, "warmup": 0.15, "augment": "none"}
+# Tried on steps, not on seconds: batches of 64 learn most per picture; augmentation only delays so short a run.
+FAST: dict[str, Any] = {"batch_size": 64, "lr": 3e-3, "augment": "none"}
 # What is tried with all of the peer's seconds: (network, recipe).
 LONG: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("tutorial-cifar", {**FAST, "batch_size": 128, "weight_decay": 0.1}),
-    ("tutorial-cifar", {**FAST, "batch_size": 128, "augment": "light"}),
+    ("tutorial-cifar", {"batch_size": 128, "lr": 5e-3, "weight_decay": 0.1, "augment": "none"}),
+    ("tutorial-cifar", {"batch_size": 128, "lr": 5e-3, "augment": "light"}),
 )
 LIMIT = 2_000  # pictures of each fold when only trying
 
@@ -77,7 +78,7 @@ def measure(settings: Settings) -> Outcome:
         peer_runs.append(peer(python, data, 1 if settings.quick else PEER_EPOCHS, seed, limit))
         for epochs in SCHEDULES:
             our_runs[epochs].append(ours(data, "tutorial-cifar", FAST, epochs, seed, limit))
-    theirs = Side(f"Keras 3 as the tutorial, {PEER_EPOCHS} epochs, batch 32", peer_runs)
+    theirs = Side(f"Keras 3 as the tutorial, {len(peer_runs[0].result['epochs'])} epochs, batch 32", peer_runs)
     schedules = {e: Side(f"Cutaway, {e:g} epochs, {words(FAST)}", runs) for e, runs in our_runs.items()}
     rows = [theirs.row(), *(side.row() for side in schedules.values())]
     chosen = shortest(schedules, mean(theirs.accuracies))
@@ -95,17 +96,16 @@ def peer(python: Path, data: Path, epochs: int, seed: int, limit: int | None) ->
 
 def ours(data: Path, network: str, recipe: dict[str, Any], epochs: float, seed: int, limit: int | None) -> Ran:
     """One schedule in a process of its own that begins with an empty pixel cache."""
-    command = program(
-        "cifar", data=data, network=network, recipe=json.dumps(recipe), epochs=epochs, seed=seed, limit=limit
-    )
+    options = {"data": data, "epochs": epochs, "seed": seed, "limit": limit}
+    command = program("cifar", network=network, recipe=json.dumps(recipe), **options)
     with tempfile.TemporaryDirectory() as cache:
         return told(f"Cutaway, {network}, {epochs:g} epochs, seed {seed}", ran(command, {"CUTAWAY_CACHE": cache}))
 
 
 def told(what: str, run: Ran) -> Ran:
     found = run.result
-    if found["parameters"] != PARAMETERS and "tutorial-cifar," in what:
-        raise Missing(f"{what} has {found['parameters']:,} weights instead of {PARAMETERS:,}: nothing is comparable.")
+    if found["parameters"] != PARAMETERS:
+        raise Failed(f"{what}: {found['parameters']:,} weights instead of {PARAMETERS:,}, so nothing is comparable.")
     say(f"{what}: fit {found['fit_s']:.1f} s, accuracy {found['accuracy']:.4f}, {run.peak_mb:,.0f} MiB")
     return run
 

@@ -3,9 +3,9 @@
     python keras_cifar.py --train train.parquet --test test.parquet [--epochs 3] [--seed 0] [--limit N]
 
 Run by the Python that has TensorFlow; nothing of Cutaway is imported. Pixels are decoded to arrays in memory and
-divided by 255, `fit` gets the test pictures as validation_data, the optimizer is "adam" and the batch 32, Keras' defaults: the
-tutorial's own lines. One departure, in the peer's favour: the arrays are float32, where its `/ 255.0` gives float64.
-The last line printed is one JSON object.
+divided by 255, `fit` gets the test pictures as validation_data, the optimizer is "adam" and the batch 32, Keras'
+defaults: the tutorial's own lines. One departure, in the peer's favour: the arrays are float32, where its `/ 255.0`
+gives float64. The last line printed is one JSON object.
 """
 
 from __future__ import annotations

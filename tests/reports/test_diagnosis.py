@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from cutaway.reports import Baseline, Calibration, ClassScore, Diagnosis, EpochRow, Finding, Measured, Report
-from cutaway.reports.diagnosis import RULES, diagnose
+from cutaway.reports.diagnosis import LEAKS_LEFT_OUT, RULES, diagnose
 from cutaway.reports.metrics import wilson
 
 COMMAND = "cutaway train photos --network tutorial-cats-dogs"
@@ -108,6 +108,10 @@ SPARE = {
     "improved to the end but has arrived": run(
         epochs=tuple(epoch(i, 0.94, 0.94, 0.2, 0.2 - 0.001 * i, best=True) for i in range(1, 7))
     ),
+    "copies across folds that were left out": run(
+        findings=(Finding("leak", "stop", "1 photo is in train and test", pairs=(("a", "b"),)),),
+        recipe={"mode": "scratch", LEAKS_LEFT_OUT: "yes"},
+    ),
     "loss still falls but nearly every photo is right": run(
         epochs=tuple(epoch(i, 0.99, 0.99, 0.2 / i, 0.2 / i, best=True) for i in range(1, 7))
     ),
@@ -143,6 +147,7 @@ NEVER = {
     "a gap that six validation photos cannot prove": "memorising",
     "memorised after the kept epoch": "memorising",
     "improved to the end but has arrived": "still-improving",
+    "copies across folds that were left out": "leak",
     "loss still falls but nearly every photo is right": "still-improving",
     "suspect labels but still learning": "label-noise",
     "a few suspect labels": "label-noise",

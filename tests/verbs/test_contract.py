@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import json
+import re
 import subprocess
 import sys
 import typing
@@ -51,6 +52,8 @@ def lasting(value: Any) -> Any:
     """JSON values -> the same without what a clock or a memory meter says."""
     if isinstance(value, dict):
         return {k: lasting(v) for k, v in value.items() if k not in TIMES}
+    if isinstance(value, str):
+        return re.sub(r"[\d.]+ s\b", "# s", value)  # a diagnosis says how long a rival took
     return [lasting(v) for v in value] if isinstance(value, list) else value
 
 

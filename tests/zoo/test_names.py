@@ -56,10 +56,12 @@ def test_a_row_survives_the_table() -> None:
 def test_parameters_and_sizes_are_the_libraries_own() -> None:
     rows = {row.name: row for row in networks()}
     assert rows["tutorial-cifar"].parameters == 122_570
-    for name in ("alexnet", "mobilenet_v2", "vgg19", "densenet121", "inception_v3", "googlenet"):
+    for name in ("alexnet", "mobilenet_v2", "vgg19", "densenet121", "googlenet", "regnet_x_400mf"):
         weights = torchvision.models.get_model_weights(name).DEFAULT
         assert rows[name].parameters == weights.meta["num_params"]
         assert rows[name].size == (weights.transforms().crop_size[0],) * 2
+    inception = torchvision.models.inception_v3(aux_logits=False, init_weights=False)
+    assert rows["inception_v3"].parameters == sum(p.numel() for p in inception.parameters())
     config = timm.get_pretrained_cfg("mobilenetv3_small_100")
     assert (rows["mobilenetv3_small_100"].size, rows["mobilenetv3_small_100"].weights) == (
         config.input_size[1:],

@@ -14,7 +14,8 @@ from cutaway.graph.build import add_submodule, must_be_safe
 from cutaway.graph.kinds import build, kind_of, settings_of
 
 _MAX_NODES = 100_000
-_DTYPES = {str(d): d for d in (torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32)}
+_DTYPE_NAMES = "float32 float16 bfloat16 float64 int64 int32 int8 uint8 bool"
+_DTYPES = {f"torch.{name}": getattr(torch, name) for name in _DTYPE_NAMES.split()}
 
 
 def to_document(graph: fx.GraphModule) -> dict[str, Any]:

@@ -56,13 +56,22 @@ PRESETS = {
 }
 
 
-def preset(name: str, pictures: int, *, mirrored_classes: bool = True) -> tuple[str, Augment]:
-    """Preset name and number of training pictures -> its name and settings; auto: the fewer pictures, the stronger.
+# In fewer passes than this over thousands of pictures a network has no time to memorise any: tutorial-cifar on CIFAR-10's
+# JPEG edition had 65.6 % of the test pictures right after 2 passes without augmentation, 65.2 % after 3 with light.
+_FEW_PASSES = 10
 
-    `mirrored_classes` False (digits, text, left against right) switches the flip off.
+
+def preset(
+    name: str, pictures: int, *, epochs: int | None = None, mirrored_classes: bool = True
+) -> tuple[str, Augment]:
+    """Preset name, number of training pictures -> its name and settings; auto: the fewer pictures, the stronger.
+
+    auto takes none where `epochs` are few and pictures are many. `mirrored_classes` False (digits, text, left against
+    right) switches the flip off.
     """
     if name == "auto":
-        name = "strong" if pictures < 500 else "medium" if pictures < 5000 else "light"
+        many = "none" if epochs is not None and epochs < _FEW_PASSES else "light"
+        name = "strong" if pictures < 500 else "medium" if pictures < 5000 else many
     if name not in PRESETS:
         raise BadInput(f"There is no augmentation {name!r}; choose none, light, medium, strong or auto.")
     chosen = PRESETS[name]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -45,43 +47,45 @@ class MetricsLog:
 
 
 class _Board:
-    """Event files for TensorBoard, written by tensorboardX's own writer but in this thread.
+    """Event files for TensorBoard, written by tensorboardX's own record writer but in this thread.
 
     Its SummaryWriter hands events to a thread: when the disk is full that one dies, and the run waits for it for ever.
     """
 
     def __init__(self, folder: Path) -> None:
-        from tensorboardX.event_file_writer import EventsWriter
         from tensorboardX.proto.event_pb2 import Event, SessionLog
+        from tensorboardX.record_writer import RecordWriter
 
-        self._writer: Any = None
+        self._records: Any = None
         with contextlib.suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
-            self._writer = EventsWriter(str(folder / "events"))
+            name = f"events.out.tfevents.{int(time.time())}.{socket.gethostname()}.{os.getpid()}"
+            self._records = RecordWriter(str(folder / name))
         start = SessionLog(status=SessionLog.SessionStatus.Value("START"))
-        self._add([Event(session_log=start, step=0)])  # what an earlier file says from step 0 on is outdated
+        # The second says that what an earlier file holds from step 0 on is outdated.
+        self._write([Event(file_version="brain.Event:2"), Event(session_log=start, step=0)])
 
     def add(self, row: EpochRow) -> None:
         from tensorboardX.proto.event_pb2 import Event
         from tensorboardX.summary import scalar
 
-        self._add([Event(summary=scalar(name, getattr(row, name)), step=row.epoch) for name in _SCALARS])
+        self._write([Event(summary=scalar(name, getattr(row, name)), step=row.epoch) for name in _SCALARS])
 
     def close(self) -> None:
-        writer, self._writer = self._writer, None
-        if writer is not None:
+        records, self._records = self._records, None
+        if records is not None:
             with contextlib.suppress(OSError):
-                writer.close()
+                records.close()
 
-    def _add(self, events: list[Any]) -> None:
+    def _write(self, events: list[Any]) -> None:
         """A board that cannot be written costs its curves, not the run: metrics.jsonl has them too."""
-        if self._writer is None:
+        if self._records is None:
             return
         try:
             for event in events:
                 event.wall_time = time.time()
-                self._writer.write_event(event)
-            self._writer.flush()
+                self._records.write(event.SerializeToString())
+            self._records.flush()
         except OSError:
             self.close()
 

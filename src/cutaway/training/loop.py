@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -29,6 +29,7 @@ from cutaway.training.source import Source
 # A kill costs at most this much work; writing a small network takes a few milliseconds.
 CHECKPOINT_SECONDS = 15.0
 _PROGRESS_SECONDS = 0.1
+_STEPS_WORTH_COMPILING = 2000
 _EVAL_BATCH = 256
 
 
@@ -105,19 +106,19 @@ def fit(
 class _Loop:
     def __init__(self, network: nn.Module, job: Job, on_epoch: Callable[[EpochRow], None]) -> None:
         self.job, self.on_epoch = job, on_epoch
-        self.network = network.to(job.world.device).to(memory_format=torch.channels_last)
-        self.dtype = dtype_for(job.recipe.precision, job.world.device)
-        self.optimizer = make_optimizer(weight_groups(network, job.recipe, layered=job.layered), job.recipe)
-        self.forward: nn.Module = _shared(self.network, job.world)
         self.n = len(job.train.labels)
         if min(self.n, job.recipe.batch_size) < job.world.size:
             raise BadInput(
                 f"{job.world.size} processes cannot share batches of {min(self.n, job.recipe.batch_size)} pictures; "
                 "start fewer processes, or give more pictures or a larger --batch-size."
             )
+        self.network = network.to(job.world.device).to(memory_format=torch.channels_last)
+        self.dtype = dtype_for(job.recipe.precision, job.world.device)
+        self.optimizer = make_optimizer(weight_groups(network, job.recipe, layered=job.layered), job.recipe)
         # Three pictures in the last step would shake the weights as much as a full one: it is left out.
         self.steps = max(1, self.n // job.recipe.batch_size)
         self.total = self.steps * job.epochs
+        self.forward = _shared(_compiled(self.network, job, self.total), job.world)
         self.order = torch.empty(0)
         self.at = _Standing()
         self.saved_at = time.monotonic()
@@ -293,6 +294,14 @@ def infer(network: nn.Module, source: Source, device: torch.device, dtype: torch
             indices = torch.arange(start, min(start + _EVAL_BATCH, len(source.labels)))
             logits.append(network(source.batch(indices, None).to(device)).float().cpu())
     return torch.cat(logits).clone()
+
+
+def _compiled(network: nn.Module, job: Job, steps: int) -> nn.Module:
+    """The network through torch.compile where that was asked for, or pays: it shares the weights of the plain one."""
+    long_on_gpu = job.world.device.type == "cuda" and steps >= _STEPS_WORTH_COMPILING
+    if job.recipe.compile == "off" or (job.recipe.compile == "auto" and not long_on_gpu):
+        return network
+    return cast(nn.Module, torch.compile(network))
 
 
 def _shared(network: nn.Module, world: World) -> nn.Module:

@@ -11,6 +11,7 @@ from cutaway.errors import BadInput, must_be
 Mode = Literal["scratch", "frozen", "finetune"]
 Optimizer = Literal["adamw", "sgd"]
 Precision = Literal["auto", "float32", "bfloat16"]
+Compile = Literal["auto", "on", "off"]
 MODES: tuple[Mode, ...] = ("scratch", "frozen", "finetune")
 
 _WHOLE = (("epochs", 1), ("batch_size", 1), ("hidden", 0), ("patience", 0), ("head_epochs", 1), ("seed", 0))
@@ -49,6 +50,8 @@ class Recipe:
     """finetune: the first layers' rate as a share of the last layers' (fastai's 1/100), geometric in between."""
     precision: Precision = "auto"
     """auto: bfloat16 where the processor multiplies it natively, else float32."""
+    compile: Compile = "auto"
+    """torch.compile; auto: on a GPU, for runs long enough to earn back the half minute it takes."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -69,6 +72,8 @@ class Recipe:
             raise must_be("optimizer", "adamw or sgd", self.optimizer)
         if self.precision not in ("auto", "float32", "bfloat16"):
             raise must_be("precision", "auto, float32 or bfloat16", self.precision)
+        if self.compile not in ("auto", "on", "off"):
+            raise must_be("compile", "auto, on or off", self.compile)
 
     @property
     def patience_epochs(self) -> int:

@@ -34,6 +34,7 @@ RECIPE_FLAGS = (
     "augment",
     "patience",
     "precision",
+    "compile",
     "seed",
 )
 

@@ -25,7 +25,7 @@ from cutaway.graph.shapes import layer_table, network_text
 from cutaway.model import Model, save_model
 from cutaway.reports import Baseline, Finding, Measured, Report
 from cutaway.reports.codec import to_json
-from cutaway.reports.diagnosis import diagnose
+from cutaway.reports.diagnosis import LEAKS_LEFT_OUT, diagnose
 from cutaway.reports.metrics import fit_temperature
 from cutaway.training.loop import Fitted
 from cutaway.verbs.environment import environment, peak_memory_mb
@@ -114,7 +114,7 @@ def _report(
         title=f"{desk.plan.name} on {Path(desk.survey.dataset.root).name or desk.survey.dataset.root}",
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         command=desk.command,
-        recipe={**recipe, "ended": fitted.ended},
+        recipe={**recipe, "ended": fitted.ended, LEAKS_LEFT_OUT: "yes"},
         network=network_text(table),
         network_name=desk.plan.name,
         parameters=parameters,

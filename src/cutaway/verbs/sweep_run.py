@@ -20,7 +20,6 @@ import torch
 from cutaway.dataset.pixels import PixelSet
 from cutaway.draw.svg import standalone
 from cutaway.draw.sweep import Trial, sweep_charts, sweep_page
-from cutaway.errors import BadInput
 from cutaway.events import Event, Note, Progress
 from cutaway.reports.metrics import wilson
 from cutaway.training.augment import Augment, preset
@@ -87,21 +86,14 @@ def sweep_over(options: SweepOptions) -> Generator[Event, None, SweepResult]:
 
 def _must_work(name: str, value: Any, network: Callable[..., Any]) -> None:
     """A knob's value -> nothing where it can be trained with: told before the first trial, not after the fifth."""
-    try:
-        if name not in RECIPE_KNOBS:
-            network(**{name: value})
-            return
-        recipe = recipe_for("scratch", **{name: value})
-        preset(recipe.augment, 1, mirrored_classes=True)
-        fits = isinstance(value, int) or not isinstance(getattr(Recipe(), name), int)
-    except TypeError:
-        fits = False
-    if not fits:
-        raise BadInput(f"--vary {name} cannot be {value!r}; that is not the kind of value it takes.")
+    if name in RECIPE_KNOBS:
+        preset(recipe_for("scratch", **{name: value}).augment, 1)
+    else:
+        network(**{name: value})
 
 
 def _next(study: Any, knobs: dict[str, Any], every: list[dict[str, Any]], *, picks: bool) -> Any:
-    """The study's next trial, of settings not tried yet; `picks`: Optuna chooses, else the next combination in order."""
+    """The study's next trial, of settings not tried yet; `picks`: Optuna chooses, else they come in order."""
     done = [t.params for t in _finished(study)]
     missing = [settings for settings in every if settings not in done]
     if not picks or not done:
@@ -189,7 +181,7 @@ def _quiet(events: Generator[Event, None, Any]) -> Generator[Event, None, Any]:
 def _job(seen: Survey, contract: Any, recipe: Recipe) -> Job:
     pixels: PixelSet = seen.pixels
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    _, how = preset(recipe.augment, len(seen.at("train")), mirrored_classes=mirrors(seen.dataset))
+    _, how = preset(recipe.augment, len(seen.at("train")), epochs=recipe.epochs, mirrored_classes=mirrors(seen.dataset))
 
     def source(fold: Any, augment: Augment) -> PictureSource:
         at = seen.at(fold)

@@ -15,7 +15,7 @@ from torch import fx
 from cutaway.dataset.identity import apply_folds, fingerprint, folds_document
 from cutaway.dataset.places import cache_folder
 from cutaway.dataset.quarantine import write_quarantine
-from cutaway.errors import BadInput
+from cutaway.errors import BadInput, BadModel
 from cutaway.events import Event, Note
 from cutaway.model import Model
 from cutaway.model.backbone import with_head
@@ -70,9 +70,13 @@ def resume_run(typed: Path) -> Generator[Event, None, Run]:
     if folder.numbers.exists() and _ended(folder) != "stopped":
         raise BadInput(f"The run {folder.path} is finished; read {folder.report}, or train again with other options.")
     known = {f.name for f in dataclasses.fields(TrainOptions)}
-    options = TrainOptions(**{k: v for k, v in config["options"].items() if k in known})
+    try:
+        options = TrainOptions(**{k: v for k, v in config["options"].items() if k in known})
+        command = str(config["command"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BadModel(f"{folder.config} is damaged: it lacks or garbles {error}; train anew.") from None
     stored = folder.read_json(folder.data) if folder.data.exists() else None
-    return (yield from _train(options, folder, str(config["command"]), stored=stored))
+    return (yield from _train(options, folder, command, stored=stored))
 
 
 def _ended(folder: RunFolder) -> str:
@@ -119,7 +123,7 @@ def _prepare(
     watch.lap("read and check pictures")
     n = len(seen.at("train"))
     mirrored = mirrors(dataset) if options.flip is None else options.flip
-    name, augment = preset(options.augment, n, mirrored_classes=mirrored)
+    name, augment = preset(options.augment, n, epochs=planned.recipe.epochs, mirrored_classes=mirrored)
     if planned.recipe.mode == "frozen":
         name, augment = "none", Augment()
         if options.augment not in ("auto", "none"):

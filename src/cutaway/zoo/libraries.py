@@ -151,7 +151,7 @@ def rows_now(held: Mapping[str, bool] | None = None, *, count: bool = False) -> 
         weights = torchvision_weights(name)
         note = torchvision_note(weights)
         size = torchvision_contract(weights).size
-        n = _counted(name, "torchvision") if count else None
+        n = (_counted(name, "torchvision") or int(weights.meta["num_params"])) if count else None
         yield NetworkRow(name, "torchvision", size, n, weights.name, held.get(name, True), note)
     family = timm_families()
     for name in timm.list_models():
