@@ -110,7 +110,7 @@ CASES: list[tuple[Prepare, str, str]] = [
     # data
     (nothing, "train nothing", "nothing is no file or folder, and no data set by name (digits, faces,"),
     (nothing, "train digts", "Did you mean digits?"),
-    (nothing, "train shaeps", "Did you mean shapes?"),
+    (nothing, "train shaeps", "Did you mean shapes or usps?"),
     (empty_folder, "train photos", "photos holds no picture (it is empty); wanted is one folder per class"),
     (no_class_folders, "train photos", "photos holds 1 picture but no class folders"),
     (one_class, "train photos", "photos has one class only (cross); a classifier needs two or more"),
@@ -155,7 +155,6 @@ CASES: list[tuple[Prepare, str, str]] = [
     # numbers
     (nothing, "train shapes --epochs 0", "epochs must be"),
     (nothing, "train shapes --batch-size 0", "batch_size must be"),
-    (nothing, "train shapes --batch-size 1 --network small-cnn", "--batch-size of 2 or more"),
     (nothing, "train shapes --lr -1", "lr must be above 0 and at most 10. Got -1.0."),
     (nothing, "train shapes --lr nan", "lr must be"),
     (nothing, "train shapes --val 0.9", "val must be above 0 and at most 0.5. Got 0.9."),

@@ -99,8 +99,8 @@ def test_a_kept_file_that_was_damaged_since_is_refused(publisher: tuple[Path, st
 
 def test_offline_is_one_sentence_with_the_file_and_where_to_put_it() -> None:
     said = (
-        r"The published weights of net are not on this machine and 127\.0\.0\.1 did not answer \(.*refused.*\): connect "
-        r"once, or put net-0a1b2c3d\.pth into .*checkpoints, or start from a model file you have with --backbone FILE\."
+        r"The published weights of net are not on this machine and 127\.0\.0\.1 did not answer \(.*refused.*\): "
+        r"connect once, or put net-0a1b2c3d\.pth into .*checkpoints, or start from a model file .* --backbone FILE\."
     )
     with pytest.raises(Offline, match=said):
         weights.fetched("http://127.0.0.1:1/net-0a1b2c3d.pth", "net")

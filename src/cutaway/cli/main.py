@@ -158,4 +158,5 @@ def _usage(error: Any) -> str:
 
 
 def _say(sentence: str) -> None:
-    typer.secho(sentence, err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
+    one_line = " ".join(sentence.split())
+    typer.secho(one_line, err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)

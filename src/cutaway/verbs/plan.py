@@ -85,7 +85,7 @@ def plan(options: TrainOptions, dataset: Dataset) -> Plan:
     return Plan(network, recipe, named.contract, named.graph, None, tuple(notes))
 
 
-WITH_DROPOUT = frozenset({"small-cnn", "tutorial-cifar", "tutorial-cats-dogs", "tutorial-cifar-bn"})
+WITH_DROPOUT = frozenset({"small-cnn", "tutorial-cats-dogs"})
 
 
 def open_backbone(what: str, size: int | None = None) -> tuple[Backbone, str]:
@@ -177,5 +177,9 @@ def _typical_size(dataset: Dataset) -> tuple[int, int]:
     return sizes[len(sizes) // 2] if sizes else (224, 224)
 
 
+_SAY_NOTHING = frozenset({"keras_model.h5", "model.h5", "model.safetensors", "model.json", "model.tflite"})
+
+
 def _called(path: Path) -> str:
-    return f"{path.parent.name}/{path.name}" if path.is_file() else path.name
+    """A file's name, or its folder's where every such file has the same name."""
+    return path.resolve().parent.name if path.name in _SAY_NOTHING else path.name

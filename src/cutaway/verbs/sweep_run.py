@@ -41,7 +41,6 @@ RECIPE_KNOBS = frozenset(
 )
 NETWORK_KNOBS = {
     "small-cnn": frozenset({"depth", "filters", "kernel_size", "dropout"}),
-    "tutorial-cifar": frozenset({"dropout"}),
     "tutorial-cats-dogs": frozenset({"dropout"}),
 }
 
@@ -50,6 +49,7 @@ def sweep_over(options: SweepOptions) -> Generator[Event, None, SweepResult]:
     """Options -> trials on the same folds; the test fold is not looked at: a sweep selects."""
     known = RECIPE_KNOBS | NETWORK_KNOBS.get(options.network, frozenset())
     knobs = parse_knobs(options.vary, known)
+    seen = dataclasses.replace(seen, pixels=seen.pixels.held())
     stem = re.sub(r"[^\w.-]+", "-", Path(options.data.rstrip("/")).name).strip("-.") or "photos"
     folder = RunFolder(Path(options.out or f"sweeps/{stem}"))
     must_be_writable(folder.path)

@@ -244,11 +244,12 @@ def _fit_head(desk: Desk, on_epoch: Any) -> Generator[Event, None, tuple[fx.Grap
 
 def _picture_job(desk: Desk, phase: str, before: int = 0) -> Job:
     seen, contract, device = desk.survey, desk.plan.contract, desk.world.device
+    pixels = seen.pixels.held()  # many passes: from memory where they fit
 
     def source(fold: Any, how: Augment) -> PictureSource:
         at = seen.at(fold)
         labels = torch.from_numpy(seen.labels(at))
-        return PictureSource(seen.pixels.rows, at, labels, contract, how, device)
+        return PictureSource(pixels.rows, at, labels, contract, how, device)
 
     return Job(
         source("train", desk.augment),
