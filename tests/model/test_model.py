@@ -33,7 +33,11 @@ def by_hand(model: Model, pictures: list[Image]) -> torch.Tensor:
 @pytest.mark.parametrize("fit", ["crop", "squash", "pad"])
 def test_mixed_sizes_become_one_batch_of_probabilities(make_model: Make, channels: str, fit: str) -> None:
     network = nn.Sequential(
-        nn.Conv2d(1 if channels == "gray" else 3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)
+        nn.Conv2d(1 if channels == "gray" else 3, 4, 3),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(4, 3),
     )
     contract = InputContract((16, 20), fit, channels=channels, scale=2.0, offset=-1.0)  # type: ignore[arg-type]
     model = make_model(network, contract=contract)

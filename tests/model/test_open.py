@@ -13,7 +13,9 @@ from cutaway.model import Model, open_model, save_model
 
 def test_a_run_folder_is_its_model(make_model: Callable[..., Model], tmp_path: Path) -> None:
     save_model(make_model(), tmp_path / "model.safetensors")
-    assert open_model(tmp_path).classes == open_model(tmp_path / "model.safetensors").classes == ("cat", "dog", "hamster")
+    assert (
+        open_model(tmp_path).classes == open_model(tmp_path / "model.safetensors").classes == ("cat", "dog", "hamster")
+    )
 
 
 def test_a_name_says_nothing(make_model: Callable[..., Model], tmp_path: Path) -> None:

@@ -111,7 +111,9 @@ def test_shifts_alone_are_reflection_padding_and_a_crop() -> None:
 def test_a_shift_beyond_a_small_picture_stays_inside() -> None:
     x = photos(16, height=2, width=2).byte()
     got = augment(x, Augment(translate=0.9), seeded())
-    assert all(set(got[i, c].flatten().tolist()) <= set(x[i, c].flatten().tolist()) for i in range(16) for c in range(3))
+    assert all(
+        set(got[i, c].flatten().tolist()) <= set(x[i, c].flatten().tolist()) for i in range(16) for c in range(3)
+    )
 
 
 @pytest.mark.parametrize("name", ["light", "medium", "strong"])

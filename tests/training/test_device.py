@@ -50,7 +50,8 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def test_one_process_is_alone(plain: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("plain")
+def test_one_process_is_alone() -> None:
     world = join_world()
     assert world == World(0, 1, CPU)
     assert world.leads
@@ -77,12 +78,16 @@ def test_torchruns_environment_is_read(plain: pytest.MonkeyPatch) -> None:
 def test_a_process_that_cannot_be_joined_is_told(plain: pytest.MonkeyPatch) -> None:
     plain.setenv("WORLD_SIZE", "2")
     plain.setenv("RANK", "0")
-    with pytest.raises(BadInput, match=r"WORLD_SIZE=2 says .* could not be joined \(.*MASTER_ADDR.*\); start them with torchrun"):
+    with pytest.raises(
+        BadInput, match=r"WORLD_SIZE=2 says .* could not be joined \(.*MASTER_ADDR.*\); start them with torchrun"
+    ):
         join_world()
 
 
 @pytest.mark.parametrize("name", ["WORLD_SIZE", "RANK", "LOCAL_RANK"])
 def test_nonsense_in_the_environment_is_told(plain: pytest.MonkeyPatch, name: str) -> None:
     plain.setenv(name, "many")
-    with pytest.raises(BadInput, match=f"environment variable {name} must be a whole number, as torchrun .* Got 'many'"):
+    with pytest.raises(
+        BadInput, match=f"environment variable {name} must be a whole number, as torchrun .* Got 'many'"
+    ):
         join_world()

@@ -46,7 +46,11 @@ def chain(photos: Path, out: Path, kills: int, seed: int, **options: Any) -> dic
     for name in ("RANK", "WORLD_SIZE"):
         environment.pop(name, None)
     done = subprocess.run(
-        [sys.executable, str(CHAIN), json.dumps(asked)], env=environment, cwd=photos.parent, capture_output=True, text=True
+        [sys.executable, str(CHAIN), json.dumps(asked)],
+        env=environment,
+        cwd=photos.parent,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     told: dict[str, Any] = json.loads(done.stdout)

@@ -164,7 +164,9 @@ def test_a_loss_that_is_no_number_ends_the_run_with_the_best_weights(toy: Toy, r
 def test_a_loss_that_is_no_number_in_the_first_epoch_is_an_error(toy: Toy, run_fit: Run) -> None:
     job = toy()
     job = dataclasses.replace(job, train=Spoilt(job.train, after=4), epochs_before=10)  # type: ignore[arg-type]
-    said = r"no longer a number in epoch 11, step 5, before any epoch had ended; train with a lower --lr \(it was 0.05\)"
+    said = (
+        r"no longer a number in epoch 11, step 5, before any epoch had ended; train with a lower --lr \(it was 0.05\)"
+    )
     with pytest.raises(BadModel, match=said):
         run_fit(line(), job)
 
@@ -177,7 +179,9 @@ def test_a_validation_loss_that_is_no_number_counts_too(toy: Toy, run_fit: Run) 
     assert all(bool(torch.isfinite(w).all()) for w in network.state_dict().values())
 
 
-@pytest.mark.parametrize(("n", "batch", "steps", "size"), [(25, 10, 2, 10), (20, 10, 2, 10), (5, 10, 1, 5), (3, 1, 3, 1)])
+@pytest.mark.parametrize(
+    ("n", "batch", "steps", "size"), [(25, 10, 2, 10), (20, 10, 2, 10), (5, 10, 1, 5), (3, 1, 3, 1)]
+)
 def test_an_incomplete_last_batch_is_left_out(
     toy: Toy, run_fit: Run, n: int, batch: int, steps: int, size: int
 ) -> None:
@@ -245,7 +249,9 @@ def test_a_checkpoint_of_another_network_is_refused(toy: Toy, run_fit: Run, tmp_
 
 def test_normalisation_of_single_pictures_is_told(toy: Toy, run_fit: Run) -> None:
     network = nn.Sequential(nn.Linear(2, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
-    with pytest.raises(BadInput, match="normalisation needs at least two pictures per step .* --batch-size of 2 or more"):
+    with pytest.raises(
+        BadInput, match=r"normalisation needs at least two pictures per step .* --batch-size of 2 or more"
+    ):
         run_fit(network, toy(batch_size=1))
 
 
@@ -255,7 +261,7 @@ def test_other_value_errors_of_a_network_are_not_hidden(toy: Toy, run_fit: Run) 
             super().__init__()
             self.weight = nn.Parameter(torch.zeros(2, 2))
 
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
+        def forward(self, _: torch.Tensor) -> torch.Tensor:
             raise ValueError("odd")
 
     with pytest.raises(ValueError, match="odd"):

@@ -53,7 +53,11 @@ def test_biases_and_norms_do_not_decay() -> None:
     network = Deep()
     found = rates(weight_groups(network, Recipe(weight_decay=0.3), layered=False), network)
     decays = {name: decay for name, (_, decay) in found.items()}
-    assert {name for name, decay in decays.items() if decay == 0.3} == {"conv1.weight", "conv2.weight", "head.dense.weight"}
+    assert {name for name, decay in decays.items() if decay == 0.3} == {
+        "conv1.weight",
+        "conv2.weight",
+        "head.dense.weight",
+    }
     assert {name for name, decay in decays.items() if decay == 0} == {
         *("conv1.bias", "norm1.weight", "norm1.bias", "head.dense.bias")
     }

@@ -39,9 +39,11 @@ def test_augmentation_sees_rgb_whatever_the_network_takes(channels: str, preset:
     got = source(contract, PRESETS[preset], list(range(10))).batch(torch.arange(4), torch.Generator().manual_seed(3))
     rgb = torch.from_numpy(PIXELS[:4]).permute(0, 3, 1, 2)
     moved = augment(rgb, PRESETS[preset], torch.Generator().manual_seed(3)).float()
-    moved = {"RGB": moved, "BGR": moved.flip(1), "gray": (moved * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, True)}[
-        channels
-    ]
+    moved = {
+        "RGB": moved,
+        "BGR": moved.flip(1),
+        "gray": (moved * torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)).sum(1, True),
+    }[channels]
     mean, std = (torch.tensor(v[: len(moved[0])]).view(1, -1, 1, 1) for v in (contract.mean, contract.std))
     expected = (moved / 255 * contract.scale + contract.offset - mean) / std
     assert (got - expected).abs().max() < 1e-4 * expected.abs().max()

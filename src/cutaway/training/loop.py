@@ -176,12 +176,14 @@ class _Loop:
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         with torch.no_grad():
-            loss_sum = F.cross_entropy(logits.detach(), target, reduction="sum")
-            self.at.loss_sum += float(loss_sum)
-            if not math.isfinite(float(sum_over(world, loss_sum))):  # every process sees it in the same step
-                raise _DivergedError(epoch + 1 + self.job.epochs_before, i + 1)
-            self.at.correct += int((logits.argmax(1) == target).sum())
-        self.at.seen += len(target)
+            loss_sum = float(F.cross_entropy(logits.detach(), target, reduction="sum"))
+            correct = int((logits.argmax(1) == target).sum())
+        sums = sum_over(world, torch.tensor([loss_sum, correct, len(target)], dtype=torch.float64)).tolist()
+        if not math.isfinite(sums[0]):  # every process sees it in the same step
+            raise _DivergedError(epoch + 1 + self.job.epochs_before, i + 1)
+        self.at.loss_sum += sums[0]
+        self.at.correct += int(sums[1])
+        self.at.seen += int(sums[2])
         self.at.step += 1
 
     def _answer(self, x: torch.Tensor) -> torch.Tensor:
@@ -211,8 +213,6 @@ class _Loop:
 
     def _close_epoch(self) -> Epoch:
         job, at = self.job, self.at
-        sums = torch.tensor([at.loss_sum, at.correct, at.seen], dtype=torch.float64)
-        loss_sum, correct, seen = sum_over(job.world, sums).tolist()
         val_loss, val_accuracy = self._validate()
         number = at.step // self.steps + job.epochs_before
         best = val_loss < at.best_loss
@@ -224,8 +224,8 @@ class _Loop:
         row = EpochRow(
             number,
             job.phase,
-            loss_sum / seen,
-            correct / seen,
+            at.loss_sum / at.seen,
+            at.correct / at.seen,
             val_loss,
             val_accuracy,
             job.recipe.lr * one_cycle(at.step - 1, self.total, job.recipe.warmup),

@@ -49,7 +49,6 @@ def sweep_over(options: SweepOptions) -> Generator[Event, None, SweepResult]:
     """Options -> trials on the same folds; the test fold is not looked at: a sweep selects."""
     known = RECIPE_KNOBS | NETWORK_KNOBS.get(options.network, frozenset())
     knobs = parse_knobs(options.vary, known)
-    seen = dataclasses.replace(seen, pixels=seen.pixels.held())
     stem = re.sub(r"[^\w.-]+", "-", Path(options.data.rstrip("/")).name).strip("-.") or "photos"
     folder = RunFolder(Path(options.out or f"sweeps/{stem}"))
     must_be_writable(folder.path)
@@ -63,6 +62,7 @@ def sweep_over(options: SweepOptions) -> Generator[Event, None, SweepResult]:
     first = {name: values[0] for name, values in knobs.items() if name not in RECIPE_KNOBS}
     contract = named(**first).contract  # type: ignore[arg-type]
     seen = yield from survey(dataset, contract, seed=options.seed, val=0.15, test=0.15)
+    seen = dataclasses.replace(seen, pixels=seen.pixels.held())
     folder.make_plain()
     study = _study(folder.path, knobs, options)
     every = [dict(zip(knobs, values, strict=True)) for values in itertools.product(*knobs.values())]
