@@ -113,6 +113,7 @@ def test_at_any_moment_it_ends_with_0_or_130_and_no_traceback(after: float, shap
         time.sleep(0.25 + after)
         ctrl_c(process)
         out, err = process.communicate(timeout=60)
-    assert process.returncode in (0, 130), err
+    # CPython ends by the signal itself (130 for a shell) where the interrupt passed through an exec() of an import
+    assert process.returncode in (0, 130, -signal.SIGINT), err
     assert "Traceback" not in err
     assert (process.returncode == 0) == ("pictures right" in out)

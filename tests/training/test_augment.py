@@ -155,6 +155,12 @@ def test_auto_is_stronger_the_fewer_pictures_there_are(pictures: int, chosen: st
     assert preset("auto", pictures) == (chosen, PRESETS[chosen])
 
 
+def test_many_pictures_that_are_seen_a_few_times_need_none() -> None:
+    assert preset("auto", 50_000, epochs=2)[0] == "none"
+    assert preset("auto", 50_000, epochs=40)[0] == "light"
+    assert preset("auto", 400, epochs=2)[0] == "strong"
+
+
 def test_sided_classes_are_not_mirrored() -> None:
     name, how = preset("strong", 10, mirrored_classes=False)
     assert name == "strong"

@@ -20,7 +20,7 @@ from cutaway.errors import BadInput, BadModel
 from cutaway.events import Epoch, Event, Note
 from cutaway.reports import EpochRow
 from cutaway.training.device import World
-from cutaway.training.loop import Fitted, Job, _mix, fit, infer
+from cutaway.training.loop import Fitted, Job, _compiled, _mix, fit, infer
 from cutaway.training.schedule import one_cycle
 from cutaway.training.source import VectorSource
 
@@ -273,6 +273,25 @@ def test_more_processes_than_pictures_in_a_batch_are_refused(toy: Toy, run_fit: 
     job = dataclasses.replace(toy(n=n, batch_size=batch), world=World(0, 4, torch.device("cpu")))
     with pytest.raises(BadInput, match=f"4 processes cannot share batches of {min(n, batch)} pictures; start fewer"):
         run_fit(line(), job)
+
+
+@pytest.mark.parametrize(
+    ("asked", "device", "steps", "compiled"),
+    [
+        ("auto", "cpu", 10**6, False),
+        ("auto", "cuda", 10, False),
+        ("auto", "cuda", 10**6, True),
+        ("on", "cpu", 10, True),
+        ("off", "cuda", 10**6, False),
+    ],
+)
+def test_compiled_where_asked_or_where_it_pays(
+    toy: Toy, monkeypatch: pytest.MonkeyPatch, asked: str, device: str, steps: int, compiled: bool
+) -> None:
+    monkeypatch.setattr(torch, "compile", lambda network: nn.Sequential(network))
+    job = dataclasses.replace(toy(compile=asked), world=World(0, 1, torch.device(device)))
+    network = line()
+    assert (_compiled(network, job, steps) is not network) == compiled
 
 
 def test_answers_of_300_pictures_are_the_networks_own() -> None:

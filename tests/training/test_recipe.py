@@ -31,6 +31,7 @@ WRONG = [
         for bad in (-1, float("nan"), float("inf"), "some")
     ),
     ("optimizer", "adam", "optimizer must be adamw or sgd. Got 'adam'"),
+    ("compile", "maybe", "compile must be auto, on or off. Got 'maybe'"),
     ("precision", "half", "precision must be auto, float32 or bfloat16. Got 'half'"),
 ]
 

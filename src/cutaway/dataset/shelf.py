@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import os
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -202,12 +203,25 @@ class Shelf:
 
 def _open_index(path: Path) -> sqlite3.Connection:
     index = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
-    index.execute("PRAGMA journal_mode = WAL")
+    _switch_to_wal(index)
     index.execute("PRAGMA synchronous = NORMAL")
     index.execute("PRAGMA mmap_size = 268435456")
     index.execute("PRAGMA temp_store = MEMORY")
     index.executescript(SCHEMA)
     return index
+
+
+def _switch_to_wal(index: sqlite3.Connection) -> None:
+    """Where several processes open a new index at once, SQLite refuses all but one here, without its usual wait."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            index.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
 
 
 def _stored(row: tuple[bytes, int, int, int, str]) -> Stored:

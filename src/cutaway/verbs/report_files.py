@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
 
 from cutaway.dataset.identity import fold_fingerprint
 from cutaway.dataset.ledger import look
 from cutaway.dataset.linear import stratified_rows
 from cutaway.draw.page import report_page
 from cutaway.draw.sheet import thumbnail
-from cutaway.errors import BadInput
 from cutaway.evaluation.baselines import classical, majority
 from cutaway.evaluation.evaluate import answers, measured
 from cutaway.events import Event, Note
@@ -46,7 +44,7 @@ def write_report(desk: Desk, model: Model, fitted: Fitted) -> Generator[Event, N
     val_at, test_at = seen.at("val"), seen.at("test")
     val_logits = yield from answers(model, seen.pixels.rows, val_at, "validate")
     model = dataclasses.replace(model, temperature=fit_temperature(val_logits, seen.labels(val_at)))
-    _keep(model, desk.folder.model)
+    save_model(model, desk.folder.model)
     val = measured("val", model, seen.names(val_at), seen.labels(val_at), val_logits)
     test, looks = None, 0
     if len(test_at):
@@ -65,17 +63,6 @@ def write_report(desk: Desk, model: Model, fitted: Fitted) -> Generator[Event, N
     desk.folder.write_text(desk.folder.numbers, to_json(report))
     yield Note(f"Report: {desk.folder.report}")
     return report
-
-
-def _keep(model: Model, path: Path) -> None:
-    """save_model, where a full disk leaves the older file and one sentence."""
-    try:
-        save_model(model, path)
-    except (OSError, SafetensorError) as error:
-        path.with_name(path.name + ".partial").unlink(missing_ok=True)
-        raise BadInput(
-            f"{path} could not be written ({error}); training is kept: make room, then cutaway resume {path.parent}."
-        ) from None
 
 
 def _sheet(desk: Desk) -> bytes:
