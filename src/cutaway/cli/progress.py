@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from types import FrameType
 from typing import Any
 
 from rich.console import Console
@@ -24,13 +27,15 @@ def watch(events: Generator[Any, None, None], *, quiet: bool) -> Any:
         TextColumn("{task.fields[unit]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console, transient=True, disable=quiet or not sys.stderr.isatty()) as bars:
+    hidden = quiet or not sys.stderr.isatty()
+    with _interrupts() as heard, Progress(*columns, console=console, transient=True, disable=hidden) as bars:
         shown = _Shown(console, bars)
         thrown = False
         while True:
             try:
                 event = events.throw(KeyboardInterrupt()) if thrown else next(events)
                 thrown = False
+                heard.clear()
                 if isinstance(event, ev.Done):
                     return event.result
                 shown.show(event)
@@ -38,6 +43,26 @@ def watch(events: Generator[Any, None, None], *, quiet: bool) -> Any:
                 if thrown:
                     raise
                 thrown = True
+            except Exception:
+                if heard:
+                    raise KeyboardInterrupt from None
+                raise
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Ctrl-C raises KeyboardInterrupt as ever and is listed: in the middle of an import it comes out as any error."""
+    heard: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        heard.append(number)
+        signal.default_int_handler(number, frame)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield heard
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class _Shown:

@@ -65,7 +65,7 @@ class TrainOptions:
     seed: int = 0
     """Starting point of every random choice."""
     threads: int | None = None
-    """Processor threads; default: all."""
+    """Processor threads; default: as many as train fastest now. The same number gives the same weights again."""
     preview: bool = False
     """Only write a picture of augmented samples (preview.png) and stop before training."""
 

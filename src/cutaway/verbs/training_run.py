@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import fx
+from torch import fx, nn
 
 from cutaway.dataset.identity import apply_folds, fingerprint, folds_document
 from cutaway.dataset.places import cache_folder
@@ -31,6 +31,7 @@ from cutaway.training.loop import CHECKPOINT_SECONDS, Fitted, Job, fit
 from cutaway.training.recipe import head_recipe
 from cutaway.training.run_folder import RunFolder, find_run, new_run
 from cutaway.training.source import PictureSource, VectorSource
+from cutaway.training.threads import fastest_threads
 from cutaway.verbs.environment import Stopwatch, environment, use_threads
 from cutaway.verbs.out import must_be_writable
 from cutaway.verbs.plan import Plan, mirrors, plan
@@ -199,19 +200,37 @@ def _fit(desk: Desk) -> Generator[Event, None, tuple[fx.GraphModule, Fitted]]:
 
     try:
         if desk.plan.graph is not None:
-            fitted = yield from fit(desk.plan.graph, _picture_job(desk, "train"), on_epoch=on_epoch)
+            fitted = yield from _fit_settled(desk, desk.plan.graph, _picture_job(desk, "train"), on_epoch)
             graph = desk.plan.graph
         else:
             graph, fitted = yield from _fit_head(desk, on_epoch)
             if desk.plan.recipe.mode == "finetune" and fitted.ended != "stopped":
                 job = _picture_job(desk, "finetune", before=len(fitted.rows))
-                rest = yield from fit(graph, job, on_epoch=on_epoch)
+                rest = yield from _fit_settled(desk, graph, job, on_epoch)
                 fitted = Fitted([*fitted.rows, *rest.rows], rest.ended, rest.best_epoch)
     finally:
         if log is not None:
             log.close()
     desk.watch.lap("train")
     return graph.to("cpu").eval(), fitted
+
+
+def _fit_settled(desk: Desk, network: nn.Module, job: Job, on_epoch: Any) -> Generator[Event, None, Fitted]:
+    """`fit` with the threads that suit this machine now, noted in config.json: a resumed run takes as many."""
+    before = torch.get_num_threads()
+    if desk.options.threads is None and desk.world.leads:
+        config = desk.folder.read_json(desk.folder.config)
+        settled = config.setdefault("threads", {})
+        if job.phase not in settled:
+            settled[job.phase] = fastest_threads(network, job)
+            desk.folder.write_json(desk.folder.config, config)
+        torch.set_num_threads(settled[job.phase])
+        if settled[job.phase] < before:
+            yield Note(f"Training uses {settled[job.phase]} of {before} threads, which is faster on this machine now.")
+    try:
+        return (yield from fit(network, job, on_epoch=on_epoch))
+    finally:
+        torch.set_num_threads(before)
 
 
 def _fit_head(desk: Desk, on_epoch: Any) -> Generator[Event, None, tuple[fx.GraphModule, Fitted]]:
@@ -238,7 +257,7 @@ def _fit_head(desk: Desk, on_epoch: Any) -> Generator[Event, None, tuple[fx.Grap
         checkpoint_seconds=desk.checkpoint_seconds,
     )
     network = Standardised(train, len(seen.dataset.classes), recipe)
-    fitted = yield from fit(network, job, on_epoch=on_epoch)
+    fitted = yield from _fit_settled(desk, network, job, on_epoch)
     return with_head(backbone, network.folded()), fitted
 
 
