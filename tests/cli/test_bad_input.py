@@ -148,7 +148,11 @@ CASES: list[tuple[Prepare, str, str]] = [
     (nothing, "predict nothing shapes", "There is no run 'nothing'; runs here: none yet."),
     (a_run, "predict old shapes", "The folder runs/old holds no model.safetensors; a run has one after"),
     (damaged_model, "evaluate torn.safetensors shapes", "torn.safetensors"),
-    (other_classes, "evaluate shapes.safetensors others", "others has pictures of 'star', but the classes of the model"),
+    (
+        other_classes,
+        "evaluate shapes.safetensors others",
+        "others has pictures of 'star', but the classes of the model",
+    ),
     (nothing, "predict shapes.safetensors nothing.png", "nothing.png is no file or folder"),
     (nothing, "predict shapes.safetensors sample:dragon", "dragon"),
     (empty_folder, "predict shapes.safetensors photos", "photos holds no picture; wanted are files like .jpg"),

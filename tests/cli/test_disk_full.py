@@ -17,7 +17,7 @@ from shapes import Cli
 
 import cutaway as ca
 
-LINE = "train shapes --network small-cnn --epochs 2 --batch-size 8 --threads 1 --out".split()
+LINE = ["train", "shapes", "--network", "small-cnn", "--epochs", "2", "--batch-size", "8", "--threads", "1", "--out"]
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from shapes import Cli, started
 import cutaway as ca
 from cutaway.events import Progress
 
-LONG = "--network small-cnn --epochs 3000 --patience 3000 --batch-size 8 --threads 1".split()
+LONG = ["--network", "small-cnn", "--epochs", "3000", "--patience", "3000", "--batch-size", "8", "--threads", "1"]
 
 
 def ctrl_c(process: subprocess.Popen[str]) -> None:
@@ -70,6 +70,7 @@ def test_twice_ends_at_once(here: Path) -> None:
     assert (here / "run/checkpoints/train.pt").exists(), "resume can go on"
 
 
+@pytest.mark.slow
 def test_json_stays_json(shapes: Path) -> None:
     with started("train", shapes, *LONG, "--out", "run", "--json") as process:
         deadline = time.monotonic() + 60
@@ -93,6 +94,7 @@ def test_before_anything_began_nothing_is_left(line: str, shapes: Path) -> None:
     assert sorted(p.name for p in Path().iterdir()) == ["shapes"]
 
 
+@pytest.mark.slow
 def test_a_sweep_stopped_shows_what_it_has(shapes: Path) -> None:
     with started("sweep", shapes, "--vary", "depth=2..6", "--epochs", "150", "--threads", "1") as process:
         until(process, "of validation pictures")
@@ -106,14 +108,13 @@ def test_a_sweep_stopped_shows_what_it_has(shapes: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("after", [0.02 * 1.35**k for k in range(16)])
+@pytest.mark.parametrize("after", [0.3 * 1.17**k for k in range(20)])
 def test_at_any_moment_it_ends_with_0_or_130_and_no_traceback(after: float, shapes: Path) -> None:
-    """From the first import to the last epoch: 0.02 s to 1.8 s after the command was typed and Python was up."""
+    """From the libraries' imports, which turn an interrupt into any error or into nothing, to the epochs: 0.6 to 6 s."""
     with started("train", shapes, *LONG, "--out", "run") as process:
-        time.sleep(0.25 + after)
+        time.sleep(0.3 + after)
         ctrl_c(process)
         out, err = process.communicate(timeout=60)
-    # CPython ends by the signal itself (130 for a shell) where the interrupt passed through an exec() of an import
-    assert process.returncode in (0, 130, -signal.SIGINT), err
+    assert process.returncode in (0, 130), err
     assert "Traceback" not in err
     assert (process.returncode == 0) == ("pictures right" in out)

@@ -153,7 +153,9 @@ def test_rooms_never_take_the_place_of_a_verb() -> None:
         importlib.import_module(f"cutaway.{room}")
     for name in VERBS:
         assert isinstance(getattr(ca, name), VerbType), name
-    script = "import cutaway.training, cutaway.verbs.train, cutaway as ca; print(type(ca.train).__name__, ca.train.name)"
+    script = (
+        "import cutaway.training, cutaway.verbs.train, cutaway as ca; print(type(ca.train).__name__, ca.train.name)"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["Verb", "train"]
 

@@ -22,7 +22,9 @@ def test_a_folder_that_can_be_made_is_not_made_yet(here: Path) -> None:
 def test_a_file_in_the_way(here: Path) -> None:
     (here / "file").touch()
     for folder in ("file", "file/deeper/still"):
-        with pytest.raises(BadInput, match=f"Results cannot go to {folder}: .*file is a file, not a folder; choose anot"):
+        with pytest.raises(
+            BadInput, match=f"Results cannot go to {folder}: .*file is a file, not a folder; choose anot"
+        ):
             must_be_writable(Path(folder))
     (here / "gone").symlink_to("nowhere")
     with pytest.raises(BadInput, match="Results cannot go to gone: .* is a file, not a folder"):
@@ -32,7 +34,9 @@ def test_a_file_in_the_way(here: Path) -> None:
 def test_a_folder_one_may_not_write_into(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Root may write everywhere, so the system's answer is given here."""
     monkeypatch.setattr(os, "access", lambda *_: False)
-    with pytest.raises(BadInput, match=f"Results cannot go to a/b: you may not write into {here}; choose another --out"):
+    with pytest.raises(
+        BadInput, match=f"Results cannot go to a/b: you may not write into {here}; choose another --out"
+    ):
         must_be_writable(Path("a/b"))
 
 

@@ -1,4 +1,4 @@
-"""sweep and its knobs: every combination once, kept across calls, told as table, JSON and plots; bad knobs before work."""
+"""sweep and its knobs: every combination once, kept across calls, as table, JSON and plots; bad knobs before work."""
 
 from __future__ import annotations
 

@@ -40,9 +40,10 @@ def evidence_of(
     pixels: PixelSet,
     features: NDArray[np.float32] | None = None,
     copies: tuple[Duplicate, ...] | None = None,
+    formats: tuple[str, ...] = (),
     batch: int = 4096,
 ) -> Evidence:
-    """Pixel set of whole pictures (fit "squash"), perhaps features -> Evidence.
+    """Pixel set of whole pictures (fit "squash"), perhaps features, copies and formats -> Evidence.
 
     `features` have a row for every picture, or one for every picture that could be read. Where all could be read the
     pixels stay on disk; else they are gathered in memory, with black rows for the others.
@@ -65,6 +66,7 @@ def evidence_of(
         sha256s=tuple(digest or "" for digest in pixels.sha256s),
         stored_sizes=pixels.stored_sizes.astype(np.int64),
         notes=pixels.notes,
+        formats=formats,
         features=features,
         copies=copies,
     )

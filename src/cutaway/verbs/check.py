@@ -50,6 +50,7 @@ def _run(options: CheckOptions) -> Generator[Event, None, CheckResult]:
 
     from cutaway.dataset.cache import fill
     from cutaway.dataset.checks import checking
+    from cutaway.dataset.content import formats
     from cutaway.dataset.evidence import evidence_of
     from cutaway.dataset.places import cache_folder
     from cutaway.dataset.quarantine import write_quarantine
@@ -80,7 +81,7 @@ def _run(options: CheckOptions) -> Generator[Event, None, CheckResult]:
         features[good] = yield from embed(backbone, pictures.rows, shas, cache=cache_folder())
     elif len(dataset) <= LABELS_CHECKED:
         features = yield from classical_features(seen)
-    evidence = evidence_of(seen, features)
+    evidence = evidence_of(seen, features, formats=formats(dataset))
     findings = yield from checking(dataset, evidence, options.seed)
     for finding in findings:
         yield Found(finding.kind, finding.text, finding.names)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cutaway.dataset import FOLDS, Dataset, Fold
 from cutaway.dataset.cache import fill
 from cutaway.dataset.checks import checking
+from cutaway.dataset.content import formats
 from cutaway.dataset.duplicates import Duplicate, finding_duplicates, groups
 from cutaway.dataset.evidence import Evidence
 from cutaway.dataset.features import extracting_features
@@ -105,6 +106,7 @@ def survey(
             shas,
             sizes,
             pixels.notes,
+            formats=formats(dataset),
             features=features,
             copies=copies,
         )

@@ -20,7 +20,7 @@ import torch
 from cutaway.dataset.pixels import PixelSet
 from cutaway.draw.svg import standalone
 from cutaway.draw.sweep import Trial, sweep_charts, sweep_page
-from cutaway.events import Event, Note, Progress
+from cutaway.events import Epoch, Event, Note, Progress
 from cutaway.reports.metrics import wilson
 from cutaway.training.augment import Augment, preset
 from cutaway.training.device import World
@@ -167,12 +167,16 @@ def _train_one(
 
 
 def _quiet(events: Generator[Event, None, Any]) -> Generator[Event, None, Any]:
-    """The trial's steps as progress; its epochs stay unsaid, the sweep's own line tells the result."""
+    """The trial's steps, or where they are quick its epochs, as progress; the sweep's own line tells the result."""
+    by_step = False
     try:
         event = next(events)
         while True:
             if isinstance(event, Progress):
+                by_step = True
                 yield event
+            elif isinstance(event, Epoch) and not by_step:
+                yield Progress("train", event.number, event.of, "epochs")
             event = next(events)
     except StopIteration as end:
         return end.value
