@@ -1,4 +1,4 @@
-"""The disk fills up at any moment of a run: one sentence, exit code 2, and after making room resume ends as if nothing was."""
+"""The disk fills up at any moment of a run: one sentence, exit code 2; with room again resume ends as if it had not."""
 
 from __future__ import annotations
 

@@ -93,6 +93,15 @@ def test_a_reader_that_leaves_is_no_fault(line: str) -> None:
     assert done.stdout.splitlines()[-1] == "0"
 
 
+@pytest.mark.slow
+def test_training_goes_on_when_nobody_listens_any_more(shapes: Path) -> None:
+    """`cutaway train shapes 2>&1 | head -1`: the run is finished all the same."""
+    script = f"{sys.executable} -m cutaway train {shapes} --epochs 2 --threads 1 --out run 2>&1 | head -1; "
+    done = subprocess.run(["bash", "-c", script + "echo ${PIPESTATUS[0]}"], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0"
+    assert Path("run/report.html").exists()
+
+
 def raising(error: BaseException) -> Verb[..., Any]:
     def run(_: Any) -> Generator[Event, None, None]:
         yield from ()

@@ -1,6 +1,6 @@
 """The bars of the issue in seconds of processor time, as measured: 0.17 s of 0.3 s and 0.02 s of 0.15 s.
 
-Seconds depend on the machine and on what else it does, so the best of five counts; tests/test_imports.py counts modules.
+Seconds depend on the machine and what else it does, so the best of five counts; tests/test_imports.py counts modules.
 """
 
 from __future__ import annotations

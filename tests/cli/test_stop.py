@@ -110,7 +110,7 @@ def test_a_sweep_stopped_shows_what_it_has(shapes: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("after", [0.3 * 1.17**k for k in range(20)])
 def test_at_any_moment_it_ends_with_0_or_130_and_no_traceback(after: float, shapes: Path) -> None:
-    """From the libraries' imports, which turn an interrupt into any error or into nothing, to the epochs: 0.6 to 6 s."""
+    """From the libraries' imports, which turn an interrupt into any error or into nothing, to the epochs."""
     with started("train", shapes, *LONG, "--out", "run") as process:
         time.sleep(0.3 + after)
         ctrl_c(process)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pty
 import re
@@ -23,7 +24,7 @@ Screen = Callable[..., list[str]]
 
 @pytest.fixture
 def screen() -> Screen:
-    """(columns, word, ...) -> the lines that `cutaway word ...` leaves in a terminal of that width, and what it wrote."""
+    """(columns, word, ...) -> the lines that `cutaway word ...` writes to a terminal of that width, codes included."""
 
     def shown(columns: int, *words: object) -> list[str]:
         ours, theirs = pty.openpty()
@@ -78,7 +79,9 @@ def test_one_is_not_many(screen: Screen) -> None:
     assert "No network has that in its name." in lines
 
 
-@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize(
+    "columns", [pytest.param(60, marks=pytest.mark.slow), 80, pytest.param(120, marks=pytest.mark.slow)]
+)
 def test_answers_stand_in_columns_whatever_the_names(columns: int, model: Path, screen: Screen) -> None:
     long = "a photo with a very long name that does not fit into a line of eighty columns.png"
     drawn("cross", 1).save(long)
@@ -105,7 +108,7 @@ def test_training_in_a_terminal_shows_bars_that_go_and_lines_that_stay(shapes: P
     prose = [line for line in lines if line.startswith(("warn", "info", "      ")) and "next:" not in line]
     assert prose
     assert all(len(line.rstrip()) <= 80 for line in prose)
-    for line, following in zip(lines, lines[1:], strict=False):
+    for line, following in itertools.pairwise(lines):
         if line.startswith(("warn", "info")) and following.startswith("      ") and "next:" not in following:
             assert not following[6].isspace(), "sentences hang beside their weight"
 

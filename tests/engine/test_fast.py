@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from cutaway.engine.fast import fast_twin
+from cutaway.engine.fast import fast_twin, training_twin
 from cutaway.graph.trace import trace
 from cutaway.zoo import build
 
@@ -79,3 +79,42 @@ def test_a_norm_that_leads_or_keeps_no_statistics_stays() -> None:
     x = torch.randn(2, 3, 4, 4)
     with torch.inference_mode():
         assert torch.allclose(fast_twin(graph)(x), graph(x), atol=1e-6)
+
+
+def _networks() -> list[tuple[nn.Module, tuple[int, ...]]]:
+    pooled = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8 * 7 * 7, 4))
+    strided = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(3, 2, 1), nn.Flatten())
+    return [(pooled, (5, 3, 16, 16)), (strided, (5, 3, 16, 16))]
+
+
+@pytest.mark.parametrize("case", [0, 1])
+def test_training_twin_gives_the_same_outputs_and_gradients_bit_for_bit(case: int) -> None:
+    torch.manual_seed(0)
+    network, shape = _networks()[case]
+    graph = trace(network).train()
+    twin = training_twin(graph)
+    names = [n.target for n in twin.graph.nodes if n.op == "call_module"]
+    assert names.index("2" if case == 0 else "3") < names.index("1" if case == 0 else "2")
+    x, results = torch.randn(shape), []
+    for one in (graph, twin):
+        graph.zero_grad()
+        out = one(x)
+        out.square().sum().backward()
+        results.append([out.detach(), *(p.grad.clone() for p in graph.parameters() if p.grad is not None)])
+    assert len(results[0]) > 2
+    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+
+
+def test_training_twin_leaves_the_graph_and_a_relu_that_two_layers_read() -> None:
+    class Branch(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.relu, self.pool = nn.ReLU(), nn.MaxPool2d(2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.relu(x)
+            return self.pool(x).flatten(1).sum() + x.flatten(1).sum()
+
+    graph = trace(Branch())
+    before = [n.name for n in graph.graph.nodes]
+    assert [n.name for n in training_twin(graph).graph.nodes] == before == [n.name for n in graph.graph.nodes]

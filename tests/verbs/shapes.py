@@ -1,4 +1,4 @@
-"""Coloured shapes on disk and the command line called inside this process, for the tests of the verbs and of the cli."""
+"""Coloured shapes on disk and the command line called inside this process: for the tests of the verbs and the cli."""
 
 from __future__ import annotations
 

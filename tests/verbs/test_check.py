@@ -75,7 +75,7 @@ def test_copies_across_given_folds_are_a_leak(shapes: Path) -> None:
 
 def test_bad_questions(shapes: Path) -> None:
     Path("file").touch()
-    with pytest.raises(BadInput, match="Results cannot go to file: .*file is a file, not a folder; choose another"):
+    with pytest.raises(BadInput, match=r"Results cannot go to file: .*file is a file, not a folder; choose another"):
         ca.check(str(shapes), out="file")
     with pytest.raises(BadInput, match="nothing is no file or folder"):
         ca.check("nothing")

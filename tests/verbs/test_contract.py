@@ -72,7 +72,8 @@ def test_every_verb_is_asked_here() -> None:
 
 
 @pytest.mark.parametrize("name", VERBS)
-def test_three_doors_give_one_result(name: str, first: Path, here: Path, cli: Cli) -> None:
+@pytest.mark.usefixtures("first")
+def test_three_doors_give_one_result(name: str, here: Path, cli: Cli) -> None:
     asked, called = ASKED[name], getattr(ca, name)
     ready(name, here)
     plain = json.loads(json.dumps(to_plain(called(**asked))))
@@ -106,7 +107,8 @@ def test_a_stream_tells_of_progress_while_it_works(shapes: Path) -> None:
             assert 0 <= event.done <= event.total
 
 
-def test_a_real_process_gives_the_same(first: Path) -> None:
+@pytest.mark.usefixtures("first")
+def test_a_real_process_gives_the_same() -> None:
     words_ = ["predict", "runs/first", "shapes/cross", "--top", "1", "--json"]
     done = subprocess.run([sys.executable, "-m", "cutaway", *words_], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

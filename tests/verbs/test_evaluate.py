@@ -140,7 +140,7 @@ def test_bad_questions(first: Path) -> None:
     with pytest.raises(BadInput, match="The page cannot be written to pages, which is a folder; give a file such as"):
         ca.evaluate(str(first), "shapes", out="pages")
     Path("file").touch()
-    with pytest.raises(BadInput, match="Results cannot go to file: .*file is a file, not a folder; choose another"):
+    with pytest.raises(BadInput, match=r"Results cannot go to file: .*file is a file, not a folder; choose another"):
         ca.evaluate(str(first), "shapes", out="file/a.html")
     with pytest.raises(BadInput, match="nothing is no file or folder"):
         ca.evaluate(str(first), "nothing")

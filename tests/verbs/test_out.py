@@ -23,11 +23,11 @@ def test_a_file_in_the_way(here: Path) -> None:
     (here / "file").touch()
     for folder in ("file", "file/deeper/still"):
         with pytest.raises(
-            BadInput, match=f"Results cannot go to {folder}: .*file is a file, not a folder; choose anot"
+            BadInput, match=rf"Results cannot go to {folder}: .*file is a file, not a folder; choose anot"
         ):
             must_be_writable(Path(folder))
     (here / "gone").symlink_to("nowhere")
-    with pytest.raises(BadInput, match="Results cannot go to gone: .* is a file, not a folder"):
+    with pytest.raises(BadInput, match=r"Results cannot go to gone: .* is a file, not a folder"):
         must_be_writable(Path("gone"))
 
 
@@ -41,5 +41,5 @@ def test_a_folder_one_may_not_write_into(here: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_page_is_a_file(here: Path) -> None:
-    with pytest.raises(BadInput, match="The page cannot be written to .*, which is a folder; give a file such as"):
+    with pytest.raises(BadInput, match=r"The page cannot be written to .*, which is a folder; give a file such as"):
         must_be_page(here)

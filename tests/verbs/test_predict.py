@@ -118,7 +118,7 @@ def test_bad_questions(first: Path) -> None:
         ca.predict(str(first), ("sample:cat",), top=0)
     with pytest.raises(BadInput, match="Name at least one photo, folder or sample:NAME to predict"):
         ca.predict(str(first), ())
-    with pytest.raises(BadInput, match="nothing.png is no file or folder"):
+    with pytest.raises(BadInput, match=r"nothing\.png is no file or folder"):
         ca.predict(str(first), ("nothing.png",))
     with pytest.raises(BadInput, match="There is no run 'second'; runs here: first"):
         ca.predict("second", ("sample:cat",))

@@ -39,7 +39,7 @@ def abandoned(data: str, after: int, **asked: Any) -> None:
     stream.close()
 
 
-@pytest.mark.parametrize("after", [1, 3])
+@pytest.mark.parametrize("after", [pytest.param(1, marks=pytest.mark.slow), 3])
 def test_an_abandoned_run_ends_with_the_weights_it_would_have_had(after: int, shapes: Path) -> None:
     whole = ca.train(str(shapes), out="whole", **LONGER)
     abandoned(str(shapes), after, out="cut", **LONGER)
@@ -51,7 +51,7 @@ def test_an_abandoned_run_ends_with_the_weights_it_would_have_had(after: int, sh
     assert (Path("whole/data.json").read_bytes(), run.ended) == (Path("cut/data.json").read_bytes(), "finished")
 
 
-@pytest.mark.parametrize("after", [1, 11])
+@pytest.mark.parametrize("after", [pytest.param(1, marks=pytest.mark.slow), 11])
 def test_finetuning_is_carried_on_in_either_phase(after: int, first: Path) -> None:
     """Epochs 1 to 10 teach the head, 11 and 12 everything."""
     del first
@@ -201,7 +201,7 @@ def test_a_report_is_shown_as_it_was_measured(first: Path) -> None:
 
 def test_a_run_without_a_report_says_how_to_get_one(shapes: Path) -> None:
     abandoned(str(shapes), 2, out="runs/cut", **LONGER)
-    with pytest.raises(BadInput, match=r"runs/cut has no report yet \([23] epochs done\); finish it: cutaway resume runs"):
+    with pytest.raises(BadInput, match=r"runs/cut has no report yet \([23] epochs done\); finish it: cutaway resume"):
         ca.report("cut")
 
 

@@ -208,7 +208,7 @@ def test_unreadable_pictures_are_left_out_named_and_told(shapes: Path) -> None:
     assert "cross/torn.png,exclude,unreadable" in Path("run/quarantine.csv").read_text()
 
 
-@pytest.mark.parametrize("backbone", ["runs/first", "first", "runs/first/model.safetensors"])
+@pytest.mark.parametrize("backbone", ["first", "runs/first/model.safetensors"])
 @pytest.mark.parametrize("mode", ["frozen", "finetune"])
 def test_a_run_or_a_model_file_serves_as_backbone(mode: str, backbone: str, first: Path) -> None:
     del first

@@ -21,7 +21,7 @@ def watch(events: Generator[Any, None, None], *, quiet: bool) -> Any:
 
     The first Ctrl-C is handed to the work at its next event, where it can keep what is done; the second ends at once.
     """
-    console = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty(), quiet=quiet)
+    console = _Teller(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty(), quiet=quiet)
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -43,6 +43,14 @@ def watch(events: Generator[Any, None, None], *, quiet: bool) -> Any:
             if isinstance(event, ev.Done):
                 return event.result
             shown.show(event)
+
+
+class _Teller(Console):
+    """A console whose reader may leave (`cutaway train photos 2>&1 | head`): the work goes on unheard."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 _WHOLES = {"sweep"}  # tasks that consist of others

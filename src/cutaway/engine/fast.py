@@ -1,4 +1,4 @@
-"""Graph -> a twin that answers the same, faster: for running many pictures through a network that will not change.
+"""Graph -> a twin that computes the same, faster: for many pictures through a network that stays, and for training.
 
 Measured on Teachable Machine's MobileNetV2 0.35 at 224 px, one thread: 9.0 ms a picture as it is in batches of 32,
 3.6 ms as a twin in batches of 8, whose maps are small enough for the allocator to reuse.
@@ -35,6 +35,31 @@ def fast_twin(graph: fx.GraphModule) -> fx.GraphModule:
         module.inplace = before.op == "call_module" and len(before.users) == 1 and not _is_view(twin, before)
     twin.recompile()
     return twin.to(memory_format=torch.channels_last)
+
+
+def training_twin(graph: fx.GraphModule) -> fx.GraphModule:
+    """Graph -> a twin on the same weights that trains the same, faster: max pooling comes before the ReLU it follows.
+
+    The largest of a window is the same before and after a ReLU, and so is its gradient, but the ReLU then works on a
+    quarter of the values. Weights, buffers and modes are shared: the twin is only another order of the same layers.
+    """
+    twin = fx.GraphModule(graph, copy.deepcopy(graph.graph), class_name="Network")
+    for node in list(twin.graph.nodes):
+        if node.op != "call_module" or not isinstance(twin.get_submodule(node.target), nn.MaxPool2d):
+            continue
+        relu = node.all_input_nodes[0]
+        if (
+            relu.op != "call_module"
+            or len(relu.users) != 1
+            or type(twin.get_submodule(str(relu.target))) is not nn.ReLU
+        ):
+            continue
+        node.replace_input_with(relu, relu.all_input_nodes[0])
+        node.replace_all_uses_with(relu)
+        relu.replace_input_with(relu.all_input_nodes[0], node)
+        node.append(relu)
+    twin.recompile()
+    return twin
 
 
 def _fold(twin: fx.GraphModule, norm_node: fx.Node) -> None:

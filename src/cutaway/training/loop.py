@@ -15,8 +15,9 @@ from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import fx, nn
 
+from cutaway.engine.fast import training_twin
 from cutaway.errors import BadInput, BadModel
 from cutaway.events import Epoch, Event, Note, Progress
 from cutaway.reports import EpochRow
@@ -118,7 +119,8 @@ class _Loop:
         # Three pictures in the last step would shake the weights as much as a full one: it is left out.
         self.steps = max(1, self.n // job.recipe.batch_size)
         self.total = self.steps * job.epochs
-        self.forward = _shared(_compiled(self.network, job, self.total), job.world)
+        quick = training_twin(network) if isinstance(network, fx.GraphModule) else network
+        self.forward = _shared(_compiled(quick, job, self.total), job.world)
         self.order = torch.empty(0)
         self.at = _Standing()
         self.saved_at = time.monotonic()
