@@ -123,15 +123,9 @@ def test_in_a_file_lines_are_whole_and_without_escape_codes(shapes: Path, cli: C
     assert all(line.rstrip().endswith((".", ")")) for line in told), "a sentence is one line"
 
 
-def test_a_narrow_file_is_no_narrow_table(model: Path) -> None:
+def test_a_narrow_file_is_no_narrow_table(model: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     """A program that reads the table gets every name whole, whatever COLUMNS says."""
     long = "b" * 150 + ".png"
     drawn("cross", 1).save(long)
-    done = subprocess.run(
-        [sys.executable, "-m", "cutaway", "predict", model, long],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "COLUMNS": "40"},
-    )
-    assert done.stdout.splitlines()[1].startswith(long + "  ")
+    monkeypatch.setenv("COLUMNS", "40")
+    assert cli("predict", model, long).out.splitlines()[1].startswith(long + "  ")

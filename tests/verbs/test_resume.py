@@ -132,7 +132,9 @@ def test_an_unknown_run_names_those_there_are(verb: Any, first: Path) -> None:
         verb("last", *more)
 
 
-@pytest.mark.parametrize("change", ["added", "gone", "other", "relabelled"])
+@pytest.mark.parametrize(
+    "change", ["added", "relabelled", *(pytest.param(c, marks=pytest.mark.slow) for c in ("gone", "other"))]
+)
 def test_a_run_whose_pictures_changed_is_not_carried_on(change: str, shapes: Path) -> None:
     abandoned(str(shapes), 1, out="cut", **LONGER)
     before = Path("cut/data.json").read_bytes()
@@ -152,6 +154,7 @@ def test_a_run_whose_pictures_changed_is_not_carried_on(change: str, shapes: Pat
     assert Path("cut/data.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_renamed_pictures_are_the_same_pictures(shapes: Path) -> None:
     """Content decides; the order of samples follows names, so only names that keep the order keep the weights."""
     ca.train(str(shapes), out="whole", **LONGER)

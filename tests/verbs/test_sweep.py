@@ -81,6 +81,7 @@ def test_fewer_trials_than_combinations(shapes: Path) -> None:
     assert more.trials[:3] == result.trials
 
 
+@pytest.mark.slow
 def test_the_same_seed_measures_the_same(shapes: Path) -> None:
     one, two = (ca.sweep(str(shapes), vary=("depth=2,3",), out=out, **QUICK) for out in ("a", "b"))
     assert [(t.settings, t.accuracy) for t in one.trials] == [(t.settings, t.accuracy) for t in two.trials]

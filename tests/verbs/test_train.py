@@ -81,7 +81,10 @@ def same(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> bool:
     return one.keys() == two.keys() and all(torch.equal(one[k], two[k]) for k in one)
 
 
-@pytest.mark.parametrize("given", [as_folder, as_folds, as_zip, as_tar, as_csv, as_parquet])
+MORE = [pytest.param(given, marks=pytest.mark.slow) for given in (as_zip, as_csv)]  # also in the test after it
+
+
+@pytest.mark.parametrize("given", [as_folder, as_folds, as_tar, as_parquet, *MORE])
 def test_every_kind_of_input_ends_in_a_complete_run(given: Callable[[Path], str], shapes: Path) -> None:
     run = ca.train(given(shapes), **QUICK)
     assert {p.name for p in run.folder.iterdir()} == FILES
