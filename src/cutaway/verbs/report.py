@@ -1,4 +1,4 @@
-"""report: what a run measured, drawn again from its numbers."""
+"""report: what a run measured, told again from its numbers, and where its page lies."""
 
 from __future__ import annotations
 
