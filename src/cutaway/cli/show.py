@@ -97,7 +97,8 @@ def _check(console: Console, result: Any) -> None:
     console.print(f"{result.pictures:,} pictures of {len(result.classes)} classes: {shown}")
     for finding in result.findings:
         _told(console, finding.severity, finding.text)
-        names = [" = ".join(pair) for pair in finding.pairs] or list(finding.names)
+        between = " looks like " if finding.kind == "label-error" else " = "
+        names = [between.join(pair) for pair in finding.pairs] or list(finding.names)
         for name in names[:_NAMES_SHOWN]:
             console.print(f"        {escape(_printable(name))}")
         if len(names) > _NAMES_SHOWN:
