@@ -125,8 +125,8 @@ def _run(verb_: Verb[..., Any], given: dict[str, Any], *, as_json: bool, as_csv:
     from cutaway.cli.progress import watch
 
     events = verb_.events(verb_.options(**given))
-    led = os.environ.get("RANK", "0") != "0"  # one of several processes speaks: the first
-    result = watch(events, quiet=as_json or as_csv or led)
+    follows = os.environ.get("RANK", "0") != "0"  # of several processes only the first speaks
+    result = watch(events, quiet=as_json or as_csv or follows)
     if as_json:
         typer.echo(json.dumps(to_plain(result), ensure_ascii=False, indent=1))
         return
