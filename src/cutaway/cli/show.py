@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,9 @@ def show(name: str, result: Any, *, as_csv: bool = False) -> None:
         "networks": _networks,
         "sweep": _sweep,
     }
+    if name not in shows:  # a verb with much to show has a file of its own
+        importlib.import_module(f"cutaway.cli.show_{name}").show(console, result)
+        return
     shows[name](console, result)
 
 

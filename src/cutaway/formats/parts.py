@@ -1,11 +1,15 @@
-"""Parts: what a reader finds in a model file, and what the zoo makes; model.Model is built from it."""
+"""What a reader finds in a model file: Parts (a whole model), or a FileView where it cannot be run."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
+import torch
 from torch import fx
 
+from cutaway.errors import BadModel
 from cutaway.image import InputContract
 
 
@@ -22,3 +26,50 @@ class Parts:
     classes: tuple[str, ...]
     probabilities: bool
     card: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BareWeights:
+    """Weights without a network (a state_dict): name -> tensor, in the file's order. The model room looks for a match.
+
+    `contract` and `classes` where the file says them (a timm checkpoint's pretrained_cfg, say).
+    """
+
+    tensors: Mapping[str, torch.Tensor]
+    card: dict[str, str] = field(default_factory=dict)
+    contract: InputContract | None = None
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ViewRow:
+    """One layer (or one array of weights) of a file that is looked at only. `shape`: of its output or of the array."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...] | None = None
+    parameters: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileView:
+    """What can be said of a file that cannot be run.
+
+    `answer`: "view-only" where the network is in the file but `reason` stops it; "weights" where there is none and no
+    known network fits (`nearest` names the closest, best first).
+    """
+
+    answer: Literal["view-only", "weights"]
+    format: str
+    reason: str
+    rows: tuple[ViewRow, ...]
+    nearest: tuple[str, ...] = ()
+
+
+class OnlyView(BadModel):
+    """A file whose parts can be listed but not run; the message is `reason`, `view` holds the list."""
+
+    def __init__(self, view: FileView) -> None:
+        super().__init__(view.reason)
+        self.view = view
