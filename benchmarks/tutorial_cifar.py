@@ -1,7 +1,7 @@
 """tutorial-cifar on CIFAR-10: seconds to the accuracy of Keras' three epochs, beside Keras 3 with TensorFlow.
 
 The peer (programs/keras_cifar.py) is the tutorial's own code: three epochs, Adam, batch 32. Ours (programs/cifar.py)
-is the same network of 122,570 weights in the training room, trained by fixed schedules of 1 to 3 epochs; each is a
+is the same network of 122,570 weights in the training room, trained by fixed schedules of 0.5 to 1.25 epochs; each is a
 whole one-cycle of its own, none is stopped by what it scores. The shortest whose mean accuracy over the seeds is at
 least the peer's mean counts, and every seed's accuracy is printed. Sides alternate, each run is a process that starts
 with an empty pixel cache. `fit` begins with the pixels decoded and ends with the accuracy on the 10,000 test pictures.
@@ -23,14 +23,14 @@ from benchmarks.peer_python import peer_python
 from benchmarks.processes import Failed, Ran, flags, program, ran
 
 PEER_EPOCHS = 3
-SCHEDULES = (1, 1.25, 1.5, 2)
+SCHEDULES = (0.5, 0.6, 0.75, 1, 1.25)
 BAR, MOONSHOT = 4.0, 8.0
 PARAMETERS = 122_570
-# Tried on steps, not on seconds: batches of 64 learn most per picture; augmentation only delays so short a run.
-FAST: dict[str, Any] = {"batch_size": 64, "lr": 3e-3, "augment": "none"}
+# Chosen on 5,000 training pictures held out, not on the test pictures; augmentation only delays so short a run.
+FAST: dict[str, Any] = {"batch_size": 128, "lr": 5e-3, "optimizer": "muon", "augment": "none"}
 # What is tried with all of the peer's seconds: (network, recipe).
 LONG: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("tutorial-cifar", {"batch_size": 128, "lr": 5e-3, "weight_decay": 0.1, "augment": "none"}),
+    ("tutorial-cifar", {"batch_size": 64, "lr": 2e-3, "optimizer": "muon", "augment": "none"}),
 )
 LIMIT = 2_000  # pictures of each fold when only trying
 

@@ -21,6 +21,7 @@ from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+import torch._dynamo  # noqa: E402 - torch's optimizers import it when first made; TensorFlow imports its own at once
 from numpy.typing import NDArray  # noqa: E402
 
 from cutaway.dataset import Dataset  # noqa: E402

@@ -167,7 +167,7 @@ CASES: list[tuple[Prepare, str, str]] = [
     (nothing, "train shapes --size 3", "size must be between 8 and 2048. Got 3."),
     (nothing, "train shapes --threads 0", "threads must be at least 1. Got 0."),
     (nothing, "train shapes --dropout 1", "dropout must be"),
-    (nothing, "train shapes --optimizer adam", "optimizer must be adamw or sgd. Got 'adam'."),
+    (nothing, "train shapes --optimizer adam", "optimizer must be adamw, sgd or muon. Got 'adam'."),
     (nothing, "train shapes --precision half", "precision must be auto, float32 or bfloat16. Got 'half'."),
     (nothing, "train shapes --augment lots", "There is no augmentation 'lots'; choose none, light, medium, strong"),
     (nothing, "train shapes --seed -1", "seed must be"),

@@ -76,7 +76,9 @@ class Watched:
         return self.inner.batch(indices, generator)
 
 
-@pytest.mark.parametrize("knobs", [{}, {"optimizer": "sgd"}, {"precision": "bfloat16"}, {"label_smoothing": 0.1}])
+@pytest.mark.parametrize(
+    "knobs", [{}, {"optimizer": "sgd"}, {"optimizer": "muon"}, {"precision": "bfloat16"}, {"label_smoothing": 0.1}]
+)
 def test_it_learns_to_tell_two_clouds_apart(toy: Toy, run_fit: Run, knobs: dict[str, Any]) -> None:
     events, fitted = run_fit(network := line(), toy(**knobs))
     epochs = [e for e in events if isinstance(e, Epoch)]

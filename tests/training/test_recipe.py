@@ -30,7 +30,7 @@ WRONG = [
         ("weight_decay", bad, "weight_decay must be at least 0 and at most 1000. Got")
         for bad in (-1, float("nan"), float("inf"), "some")
     ),
-    ("optimizer", "adam", "optimizer must be adamw or sgd. Got 'adam'"),
+    ("optimizer", "adam", "optimizer must be adamw, sgd or muon. Got 'adam'"),
     ("compile", "maybe", "compile must be auto, on or off. Got 'maybe'"),
     ("precision", "half", "precision must be auto, float32 or bfloat16. Got 'half'"),
 ]

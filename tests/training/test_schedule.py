@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from cutaway.training.muon import MuonAdamW
 from cutaway.training.recipe import Recipe
 from cutaway.training.schedule import make_optimizer, one_cycle, set_rate, weight_groups
 
@@ -82,7 +83,9 @@ def test_weights_that_are_not_trained_are_left_out() -> None:
     assert not any(name.startswith("conv1") for name in found)
 
 
-@pytest.mark.parametrize(("name", "kind"), [("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD)])
+@pytest.mark.parametrize(
+    ("name", "kind"), [("adamw", torch.optim.AdamW), ("sgd", torch.optim.SGD), ("muon", MuonAdamW)]
+)
 def test_set_rate_keeps_the_ratios(name: str, kind: type) -> None:
     network = Deep()
     recipe = Recipe(optimizer=name)  # type: ignore[arg-type]

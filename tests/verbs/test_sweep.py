@@ -126,7 +126,7 @@ BAD = [
     (("kernel_size=4",), r"kernel_size must be an odd number from 1 to 11\. Got 4"),
     (("lr=0.1,-1",), r"lr must be above 0 and at most 10\. Got -1"),
     (("augment=none,lots",), r"There is no augmentation 'lots'; choose none, light, medium, strong or auto"),
-    (("optimizer=adam",), r"optimizer must be adamw or sgd\. Got 'adam'"),
+    (("optimizer=adam",), r"optimizer must be adamw, sgd or muon\. Got 'adam'"),
 ]
 
 

@@ -35,7 +35,7 @@ class TrainOptions:
     lr: float | None = None
     """Highest learning rate of the one-cycle schedule."""
     optimizer: str | None = None
-    """adamw or sgd."""
+    """muon (kernels; the rest by AdamW), adamw or sgd."""
     weight_decay: float | None = None
     """Pull of every weight towards 0 per step, as a share of the learning rate."""
     label_smoothing: float | None = None
