@@ -27,7 +27,18 @@ from benchmarks.bench import (
 from benchmarks.processes import Failed
 
 # In the order in which `all` runs them: the quick ones first.
-NAMES = ("startup", "decode", "cache", "warm_start", "transfer", "tutorial_cifar", "gpu_airbench")
+NAMES = (
+    "startup",
+    "decode",
+    "open_file",
+    "trace",
+    "stream",
+    "cache",
+    "warm_start",
+    "transfer",
+    "tutorial_cifar",
+    "gpu_airbench",
+)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""The Python that runs the peers: TensorFlow and Keras live in .venv-bench, apart from Cutaway and its torch."""
+"""What runs the peers: TensorFlow and Keras in .venv-bench, apart from our torch; torchlens in a folder beside it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from benchmarks.bench import ROOT, Missing, say
 
 FOLDER = ROOT / ".venv-bench"
 VARIABLE = "CUTAWAY_BENCH_PYTHON"
+TORCHLENS_FOLDER = ROOT / ".venv-torchlens"
+TORCHLENS_VARIABLE = "CUTAWAY_TORCHLENS"
+TORCHLENS = ["torchlens==2.36.1", "graphviz"]
 
 
 def peer_python() -> Path:
@@ -34,6 +37,26 @@ def peer_python() -> Path:
     return python
 
 
+def torchlens_folder() -> Path:
+    """-> the folder with torchlens for PYTHONPATH, filled now where it is not yet; it runs on our own torch.
+
+    CUTAWAY_TORCHLENS names another one. Raises Missing where it cannot be installed.
+    """
+    if given := os.environ.get(TORCHLENS_VARIABLE):
+        if not (Path(given) / "torchlens").is_dir():
+            raise Missing(
+                f"{TORCHLENS_VARIABLE} is {given}, which holds no torchlens; name another folder or unset it."
+            )
+        return Path(given)
+    stamp = TORCHLENS_FOLDER / ".stamp"
+    if not (stamp.exists() and stamp.read_text(encoding="utf-8") == "\n".join(TORCHLENS)):
+        say(f"installing {', '.join(TORCHLENS)} into {TORCHLENS_FOLDER.name} (10 MB, once) ...")
+        pip = [sys.executable, "-m", "pip", "install", "-qq", "--no-input", "--disable-pip-version-check"]
+        _done([*pip, "--no-deps", "--target", str(TORCHLENS_FOLDER), *TORCHLENS], TORCHLENS_FOLDER, TORCHLENS_VARIABLE)
+        stamp.write_text("\n".join(TORCHLENS), encoding="utf-8")
+    return TORCHLENS_FOLDER
+
+
 def requirements(pyproject: Path) -> list[str]:
     """pyproject.toml -> what its extra `bench` asks for."""
     with pyproject.open("rb") as file:
@@ -44,10 +67,14 @@ def requirements(pyproject: Path) -> list[str]:
 def install(python: Path, wanted: list[str]) -> None:
     pip = [str(python), "-m", "pip", "install", "-qq", "--no-input", "--disable-pip-version-check", *wanted]
     for command in ([sys.executable, "-m", "venv", str(FOLDER)], pip):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            last = (done.stderr.strip() or done.stdout.strip() or "no word").splitlines()[-1]
-            raise Missing(
-                f"The peers' libraries could not be installed into {FOLDER.name} ({last}); install them where there "
-                f"is a network, or name a Python that has them with {VARIABLE}=."
-            )
+        _done(command, FOLDER, VARIABLE)
+
+
+def _done(command: list[str], folder: Path, variable: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip() or done.stdout.strip() or "no word").splitlines()[-1]
+        raise Missing(
+            f"The peers' libraries could not be installed into {folder.name} ({last}); install them where there "
+            f"is a network, or name what has them with {variable}=."
+        )

@@ -43,6 +43,8 @@ ONLY_IN = {
     "uvicorn": {"studio"},
     "h5py": {"formats"},
     "onnx": {"formats"},
+    "onnxscript": {"formats"},
+    "av": {"draw"},
     "flatbuffers": {"formats"},
     "tflite": {"formats"},
     "typer": {"cli"},

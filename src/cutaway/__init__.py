@@ -25,15 +25,27 @@ if TYPE_CHECKING:
     from cutaway.model import open_model as open_model
     from cutaway.model import save_model as save_model
     from cutaway.reports import Report as Report
+    from cutaway.verbs.animate import animate as animate
     from cutaway.verbs.check import check as check
+    from cutaway.verbs.compare import compare as compare
+    from cutaway.verbs.edit import edit as edit
+    from cutaway.verbs.effect import effect as effect
     from cutaway.verbs.evaluate import evaluate as evaluate
+    from cutaway.verbs.export import export as export
+    from cutaway.verbs.filters import filters as filters
     from cutaway.verbs.networks import networks as networks
+    from cutaway.verbs.open import open as open
     from cutaway.verbs.predict import predict as predict
+    from cutaway.verbs.recognise import recognise as recognise
     from cutaway.verbs.report import report as report
     from cutaway.verbs.run import Run as Run
+    from cutaway.verbs.silent import silent as silent
     from cutaway.verbs.sweep import sweep as sweep
     from cutaway.verbs.train import resume as resume
     from cutaway.verbs.train import train as train
+    from cutaway.verbs.unfold import unfold as unfold
+    from cutaway.verbs.vary import vary as vary
+    from cutaway.verbs.watch import watch as watch
 
 _HOMES = {
     "Dataset": "cutaway.dataset",
@@ -48,15 +60,27 @@ _HOMES = {
     "open_model": "cutaway.model",
     "save_model": "cutaway.model",
     "Report": "cutaway.reports",
+    "animate": "cutaway.verbs.animate",
     "check": "cutaway.verbs.check",
+    "edit": "cutaway.verbs.edit",
+    "effect": "cutaway.verbs.effect",
     "evaluate": "cutaway.verbs.evaluate",
+    "export": "cutaway.verbs.export",
+    "filters": "cutaway.verbs.filters",
     "networks": "cutaway.verbs.networks",
+    "open": "cutaway.verbs.open",
+    "compare": "cutaway.verbs.compare",
     "predict": "cutaway.verbs.predict",
+    "recognise": "cutaway.verbs.recognise",
     "report": "cutaway.verbs.report",
     "Run": "cutaway.verbs.run",
+    "silent": "cutaway.verbs.silent",
     "sweep": "cutaway.verbs.sweep",
     "resume": "cutaway.verbs.train",
     "train": "cutaway.verbs.train",
+    "unfold": "cutaway.verbs.unfold",
+    "vary": "cutaway.verbs.vary",
+    "watch": "cutaway.verbs.watch",
 }
 
 __all__ = sorted(_HOMES)

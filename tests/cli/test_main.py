@@ -40,7 +40,7 @@ def test_help_of_a_verb_shows_every_flag_and_every_sentence(
         assert plain(verb(name).sentence) in words
         for field in fields_of(verb(name).options):
             assert plain(field.help) in words, field.name
-            placed = field.required or (name, field.name) == ("report", "run")
+            placed = field.required or (name, field.name) in {("report", "run"), ("compare", "pictures")}
             assert (field.name if placed else "--" + field.name.replace("_", "-")) in words
         assert "--json" in words
 

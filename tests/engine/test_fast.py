@@ -118,3 +118,15 @@ def test_training_twin_leaves_the_graph_and_a_relu_that_two_layers_read() -> Non
     graph = trace(Branch())
     before = [n.name for n in graph.graph.nodes]
     assert [n.name for n in training_twin(graph).graph.nodes] == before == [n.name for n in graph.graph.nodes]
+
+
+def test_what_is_kept_stays_a_node_with_the_originals_values() -> None:
+    """A convolution, its norm and the sum before a ReLU: neither folded away nor overwritten."""
+    graph = build("resnet18", classes=("a", "b"), size=64).graph
+    lively(graph)
+    twin = fast_twin(graph, ["conv1", "layer1_0_bn1"])
+    names = {n.name for n in twin.graph.nodes}
+    assert {"conv1", "bn1", "layer1_0_conv1", "layer1_0_bn1"} <= names
+    assert "layer1_0_bn2" not in names, "the others are folded"
+    assert not twin.get_submodule("layer1.0.relu").inplace
+    assert twin.get_submodule("layer2.0.relu").inplace

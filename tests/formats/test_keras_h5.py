@@ -98,7 +98,7 @@ def test_layer_names_that_python_or_torch_would_trip_over(kit: Any, spell: Any) 
     assert len(list(parts.graph.named_children())) == len(names)
 
 
-def test_a_layer_without_weights_may_be_used_twice_and_one_with_weights_not(kit: Any, spell: Any) -> None:
+def test_a_layer_without_weights_that_is_used_twice_becomes_two(kit: Any, spell: Any) -> None:
     relu = spell.layer("ReLU", "r", [[["in", 0, 0, {}]], [["t", 0, 0, {}]]])
     tanh = spell.layer("Activation", "t", [[["r", 0, 0, {}]]], activation="tanh")
     model = spell.functional(
@@ -108,14 +108,62 @@ def test_a_layer_without_weights_may_be_used_twice_and_one_with_weights_not(kit:
     top = np.maximum(x, 0)
     np.testing.assert_allclose(kit.run(kit.open(model), x), np.tanh(top) + top, atol=1e-6)
 
+
+def test_a_layer_with_weights_that_is_used_twice_stays_one(kit: Any, spell: Any) -> None:
+    x, kernel = numbers(1, 3, 4, 3), numbers(1, 1, 3, 3)
+    k = kernel[0, 0]
     shared = conv(spell, "c", [[["in", 0, 0, {}]], [["c", 0, 0, {}]]], 3)
-    model = spell.functional([shared], (3, 4, 3), "c")
-    with pytest.raises(BadModel, match=r"Layer c \(Conv2D\): it is used more than once with the same weights"):
-        kit.open(model, {"c": [("c/kernel:0", numbers(1, 1, 3, 3))]})
-    twice = {**spell.sequential([spell.layer("ReLU", "r")], (3, 4, 3), name="s"), "name": "s"}
-    twice["inbound_nodes"] = [[["in", 0, 0, {}]], [["s", 0, 0, {}]]]
-    with pytest.raises(BadModel, match="The model s inside the file is used more than once"):
-        kit.open(spell.functional([twice], (3, 4, 3), "s"))
+    model = spell.functional([shared, spell.layer("ReLU", "r", [[["c", 1, 0, {}]]])], (3, 4, 3), "r")
+    parts = kit.open(model, {"c": [("c/kernel:0", kernel)]})
+    np.testing.assert_allclose(kit.run(parts, x), np.maximum(x @ k @ k, 0), atol=1e-5)
+    assert [str(n.target) for n in parts.graph.graph.nodes if n.op == "call_module"] == ["c", "c", "r"]
+
+    pool = spell.layer("MaxPooling2D", "p", [[["c", 0, 0, {}]]])
+    shared = conv(spell, "c", [[["in", 0, 0, {}]], [["p", 0, 0, {}]]], 3)
+    end = spell.layer("ReLU", "r", [[["c", 1, 0, {}]]])
+    with pytest.raises(BadModel, match=r"Layer c .*on values of different shapes, \(4, 4, 3\) and \(2, 2, 3\)"):
+        kit.open(spell.functional([pool, shared, end], (4, 4, 3), "r"), {"c": [("c/kernel:0", kernel)]})
+
+
+def nested_twice(spell: Any, version: str, refs: tuple[int, int]) -> Any:
+    """A Sequential of one convolution, applied to the input and to its own output; both are subtracted."""
+    block = {**spell.sequential([conv(spell, "c", filters=3)], (3, 4, 3), name="s"), "name": "s"}
+    first, second = refs
+    if version.startswith("3"):
+
+        def tensor(name: str, call: int) -> Any:
+            return {"class_name": "__keras_tensor__", "config": {"keras_history": [name, call, 0]}}
+
+        block["inbound_nodes"] = [{"args": [tensor(*ref)], "kwargs": {}} for ref in (("in", 0), ("s", first))]
+        calls: Any = [{"args": [[tensor("s", first), tensor("s", second)]], "kwargs": {}}]
+    else:
+        block["inbound_nodes"] = [[["in", 0, 0, {}]], [["s", first, 0, {}]]]
+        calls = [[["s", first, 0, {}], ["s", second, 0, {}]]]
+    return spell.functional([block, spell.layer("Subtract", "d", calls)], (3, 4, 3), "d")
+
+
+@pytest.mark.parametrize(("version", "refs"), [("2.15.0", (1, 2)), ("2.2.4", (4, 7)), ("3.8.0", (0, 1))])
+def test_a_nested_model_used_twice_whatever_its_uses_are_numbered_from(
+    kit: Any, spell: Any, version: str, refs: tuple[int, int]
+) -> None:
+    """Keras 2 counts the model's own wiring as use 0, old files also uses elsewhere, Keras 3 neither."""
+    x, kernel = numbers(1, 3, 4, 3), numbers(1, 1, 3, 3)
+    k = kernel[0, 0]
+    parts = kit.open(nested_twice(spell, version, refs), {"s": [("c/kernel:0", kernel)]}, version)
+    np.testing.assert_allclose(kit.run(parts, x), x @ k - x @ k @ k, atol=1e-5)
+
+
+def test_nesting_that_multiplies_is_stopped(kit: Any, spell: Any) -> None:
+    """16 models, each using the one before it twice, would be 65,536 layers out of a file of a few kB."""
+    model = spell.layer("ReLU", "r")
+    for depth in range(15):
+        inner = spell.sequential([model], (4, 4, 3), name=f"s{depth}") if depth == 0 else model
+        name = inner["config"]["name"]
+        use = {**inner, "name": name, "inbound_nodes": [[["in", 0, 0, {}]], [[name, 1, 0, {}]]]}
+        model = spell.functional([use], (4, 4, 3), name, name=f"m{depth}")
+        model["config"]["output_layers"] = [[name, 2, 0]]
+    with pytest.raises(BadModel, match="uses layers more than 10000 times"):
+        kit.open(model)
 
 
 ENDS = [

@@ -339,3 +339,9 @@ def test_arithmetic_that_preprocess_input_leaves(kit: Any, spell: Any) -> None:
     x, parts = numbers(2, 4, 3, 3) * 200, kit.open(model)
     np.testing.assert_allclose(kit.run(parts, x), np.clip(2 - (x / 127.5 - 1 + x / 127.5), 0, 6), atol=ATOL)
     assert (parts.contract.scale, parts.contract.offset) == (255.0, 0.0)
+
+
+def test_layer_scale_of_convnext(kit: Any, spell: Any) -> None:
+    x, gamma = numbers(1, 4, 3, 3), numbers(3)
+    entry = spell.layer("LayerScale", "s", projection_dim=3, init_values=1e-6)
+    np.testing.assert_allclose(kit.run(kit.one(entry, (4, 3, 3), gamma), x), x * gamma, atol=ATOL)

@@ -115,10 +115,9 @@ def test_joins_that_do_not_fit_are_named(kit: Any, spell: Any) -> None:
         kit.open(joined(spell.layer("ReLU", "a", spell.on("in", "in"))))
     with pytest.raises(BadModel, match="it is applied to nothing"):
         kit.open(joined(spell.layer("ReLU", "a", [{"args": [], "kwargs": {}}])))
+    given = {"class_name": "__keras_tensor__", "config": {"keras_history": ["in", 0, 0]}}
     with pytest.raises(BadModel, match="it joins values with numbers"):
-        kit.open(joined(spell.layer("Maximum", "a", [[["in", 0, 0, {"y": 2.0}]]])))
-    with pytest.raises(BadModel, match="it divides by zero"):
-        kit.open(joined(spell.layer("TrueDivide", "a", [[["in", 0, 0, {"y": 0}]]])))
+        kit.open(joined(spell.layer("Maximum", "a", [{"args": [given, 2.0], "kwargs": {}}])))
 
 
 def test_weights_that_do_not_fit_are_named_with_both_shapes(kit: Any, spell: Any) -> None:
@@ -170,6 +169,9 @@ def test_limits_of_a_description(kit: Any, spell: Any) -> None:
     deep = spell.layer("ReLU", "r", [{"args": listed, "kwargs": {}}])
     with pytest.raises(BadModel, match="Layer r is applied to a list nested more than 16 deep"):
         kit.open(spell.functional([deep], (4, 4, 3), "r"))
+    own = {**spell.layer("ReLU", "r"), "module": "__main__", "registered_name": "ReLU"}
+    with pytest.raises(BadModel, match="Layer r is of the kind __main__>ReLU, a class written in Python"):
+        kit.open(spell.sequential([own], (4, 4, 3)))
     custom = {**spell.layer("ReLU", "r"), "registered_name": "shop>ReLU"}
     with pytest.raises(BadModel, match="Layer r is of the kind shop>ReLU, a class written in Python"):
         kit.open(spell.sequential([custom], (4, 4, 3)))

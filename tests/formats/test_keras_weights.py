@@ -23,6 +23,7 @@ def test_roles_follow_the_settings() -> None:
     assert roles("BatchNormalization", {"scale": False}) == ("beta", "moving_mean", "moving_variance")
     assert roles("LayerNormalization", {"center": False}) == ("gamma",)
     assert roles("Normalization", {"mean": [1.0]}) == ()
+    assert roles("LayerScale", {}) == ("gamma",)
     assert roles("ReLU", {}) == ()
 
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from cutaway.errors import BadModel
 from cutaway.graph.build import GraphBuilder, add_submodule, must_be_safe, safe_name
+from cutaway.graph.names import steps_of
 
 
 def test_layers_and_calls_make_one_graph() -> None:
@@ -54,3 +55,17 @@ def test_a_layer_can_lie_below_others() -> None:
     add_submodule(root, "a.b.d", nn.Tanh())
     assert root.get_submodule("a.b.c") is relu
     assert isinstance(root.get_submodule("a.b.d"), nn.Tanh)
+
+
+def test_repeat_uses_the_same_layers_on_another_value() -> None:
+    builder = GraphBuilder()
+    x = builder.input()
+    conv, relu = nn.Conv2d(3, 3, 1), nn.ReLU()
+    first = [builder.layer("conv", conv, x)]
+    first.append(builder.layer("relu", relu, first[0]))
+    second = builder.repeat(first, {x: first[1]})
+    graph = builder.finish(second)
+    given = torch.randn(1, 3, 4, 4)
+    assert torch.equal(graph(given), torch.relu(conv(torch.relu(conv(given)))))
+    assert [str(n.target) for n in graph.graph.nodes if n.op == "call_module"] == ["conv", "relu", "conv", "relu"]
+    assert list(steps_of(graph)) == ["conv", "relu", "conv_again", "relu_again"]

@@ -15,7 +15,19 @@ from torch import nn
 
 from cutaway.graph.build import GraphBuilder
 from cutaway.graph.document import from_document, tensors_of, to_document
-from cutaway.graph.extra import KINDS, ChannelsLastFlatten, ClippedReLU, Rescale, SamePad2d, SamePool2d
+from cutaway.graph.extra import (
+    KINDS,
+    AlwaysDropout,
+    ChannelsLastFlatten,
+    ClippedReLU,
+    FrozenBatchNorm1d,
+    FrozenBatchNorm2d,
+    Rescale,
+    SamePad2d,
+    SamePool2d,
+    ScaleChannels,
+    evenly_spread,
+)
 
 SIDE = st.integers(1, 12)
 
@@ -85,12 +97,83 @@ def test_rescale_is_for_all_channels_or_for_each() -> None:
     torch.testing.assert_close(Rescale((1, 2, 3), (0,))(x[:, :, 0, 0]), x[:, :, 0, 0] * torch.tensor([1.0, 2, 3]))
 
 
+def test_channels_are_scaled_along_their_axis_and_a_zero_is_a_zero() -> None:
+    x = torch.randn(2, 3, 4, 5)
+    x[0, 1, 2, 3], x[1, 1, 0, 0] = math.nan, math.inf
+    found = ScaleChannels((2.0, 0.0, -1.0))(x)
+    assert torch.equal(found, torch.stack([x[:, 0] * 2, torch.zeros(2, 4, 5), -x[:, 2]], 1))
+    rows = torch.randn(2, 4, 3)
+    assert torch.equal(ScaleChannels((2.0, 1.0, 3.0), -1)(rows), rows * torch.tensor([2.0, 1.0, 3.0]))
+
+
+def test_random_numbers_are_the_published_ones() -> None:
+    """The first outputs of SplitMix64 from state 0, as its authors' C code prints them, shifted to 53 bits."""
+    published = (0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F)
+    assert evenly_spread(0, 3).tolist() == [n // 2**11 / 2**53 for n in published]
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**63 - 1), p=st.floats(0, 1), whole=st.booleans())
+def test_dropout_at_prediction_keeps_the_same_values_of_every_picture(seed: int, p: float, whole: bool) -> None:
+    layer = AlwaysDropout(p, seed, whole).eval()
+    x = torch.rand(3, 40, 5, 5) + 1
+    found = layer(x)
+    torch.testing.assert_close(torch.cat([layer(x[2:]), layer(x[:2])]), found[[2, 0, 1]], rtol=0, atol=0)
+    kept = found != 0
+    assert torch.equal(kept[0], kept[1])
+    if p < 1:
+        torch.testing.assert_close(found[kept], (x / (1 - p))[kept])
+    cells = kept[0, :, 0, 0] if whole else kept[0]
+    share, spread = 1 - cells.float().mean().item(), math.sqrt(p * (1 - p) / cells.numel())
+    assert abs(share - p) <= 5 * spread + 2 / cells.numel()
+    if whole:
+        assert torch.equal(kept.all((2, 3)), kept.any((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("whole", "shape"), [(False, (4, 8)), (True, (4, 8, 5)), (True, (4, 8, 3, 3)), (False, (4, 8, 3, 3))]
+)
+def test_dropout_at_prediction_is_ordinary_in_training(whole: bool, shape: tuple[int, ...]) -> None:
+    ordinary = {2: nn.Dropout, 3: nn.Dropout1d, 4: nn.Dropout2d}[len(shape)] if whole else nn.Dropout
+    x = torch.rand(shape)
+    torch.manual_seed(1)
+    wanted = ordinary(0.5)(x)
+    torch.manual_seed(1)
+    assert torch.equal(AlwaysDropout(0.5, 0, whole).train()(x), wanted)
+
+
+def test_dropout_needs_a_share() -> None:
+    with pytest.raises(ValueError, match=r"p must lie in \[0, 1\], got 1.5"):
+        AlwaysDropout(1.5)
+
+
+@pytest.mark.parametrize(
+    ("frozen", "usual"), [(FrozenBatchNorm1d, nn.BatchNorm1d), (FrozenBatchNorm2d, nn.BatchNorm2d)]
+)
+def test_frozen_statistics_stay_in_training_and_gains_learn(frozen: type[nn.Module], usual: type[nn.Module]) -> None:
+    x = torch.randn(4, 3, 5, 5) if frozen is FrozenBatchNorm2d else torch.randn(4, 3, 5)
+    norm, reference = frozen(3), usual(3).eval()
+    for layer in (norm, reference):
+        layer.running_mean = torch.tensor([1.0, 2.0, 3.0])
+        layer.running_var = torch.tensor([0.5, 2.0, 4.0])
+    found = norm.train()(x)
+    assert torch.equal(found, reference(x))
+    found.sum().backward()
+    assert norm.weight.grad is not None
+    assert torch.equal(norm.running_mean, torch.tensor([1.0, 2.0, 3.0]))
+    assert norm.num_batches_tracked == 0
+
+
 LAYERS = [
     SamePad2d((3, 2), (2, 1), (1, 2), -math.inf),
     SamePool2d((3, 2), (2, 1)),
     ChannelsLastFlatten(),
     ClippedReLU(2.5, 0.1, 0.3),
     Rescale((1 / 3, 0.1, 7.0), (-1.0,)),
+    ScaleChannels((0.0, 1 / 3, -2.0)),
+    AlwaysDropout(0.4, 7),
+    FrozenBatchNorm1d(3),
+    FrozenBatchNorm2d(3, eps=1e-3),
 ]
 
 
@@ -99,7 +182,7 @@ def test_each_is_saved_and_rebuilt_exactly(layer: nn.Module) -> None:
     builder = GraphBuilder()
     graph = builder.finish(builder.layer("own", layer, builder.input())).eval()
     again = from_document(json.loads(json.dumps(to_document(graph))), tensors_of(graph))
-    x = torch.randn(2, 3, 6, 5)
+    x = torch.randn(2, 3, 6, 5) if not isinstance(layer, nn.BatchNorm1d) else torch.randn(2, 3, 6)
     assert torch.equal(graph(x), again(x))
     assert repr(again.own) == repr(layer)
 

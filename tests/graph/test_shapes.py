@@ -52,7 +52,10 @@ def test_parameters_and_multiply_adds_by_hand() -> None:
 
 def test_a_layer_used_twice_holds_its_parameters_once() -> None:
     table = layer_table(trace(Net()), (3, 8, 10))
-    assert [row.parameters for row in table if row.name == "depth"] == [72, 0]
+    assert [(row.name, row.parameters) for row in table if row.name.startswith("depth")] == [
+        ("depth", 72),
+        ("depth_1", 0),
+    ]
     assert sum(row.parameters for row in table) == sum(p.numel() for p in Net().parameters())
 
 
@@ -97,3 +100,79 @@ def test_text_is_aligned_in_columns() -> None:
     assert lines[1].split() == ["conv", "Conv2d", "8", "x", "4", "x", "5", "224"]
     assert len({line.index(kind) for line, kind in zip(lines[1:3], ("Conv2d", "ReLU"))}) == 1
     assert not any(line.endswith(" ") for line in lines)
+
+
+# Multiply-adds of convolutions, dense layers and matrix products as fvcore 0.1.5 counts them (FlopCountAnalysis), at
+# 224 px (inception_v3: 299), and parameters as torchinfo 1.8.0 counts them.
+FVCORE = [
+    ("alexnet", 224, 61_100_840, 714_188_480),
+    ("mobilenet_v2", 224, 3_504_872, 300_774_272),
+    ("googlenet", 224, 6_624_904, 1_498_376_192),
+    ("densenet121", 224, 7_978_856, 2_834_161_664),
+    ("shufflenet_v2_x1_0", 224, 2_278_604, 144_907_992),
+    ("efficientnet_b0", 224, 5_288_548, 385_814_752),
+    ("convnext_tiny", 224, 28_589_128, 4_455_531_264),
+    ("inception_v3", 299, 23_834_568, 5_713_216_096),
+]
+NO_AUX = {"aux_logits": False, "init_weights": False}
+
+
+@pytest.mark.parametrize(("name", "side", "parameters", "work"), FVCORE, ids=[row[0] for row in FVCORE])
+def test_counts_are_those_of_fvcore_and_torchinfo(name: str, side: int, parameters: int, work: int) -> None:
+    options = NO_AUX if name in ("googlenet", "inception_v3") else {}
+    with torch.device("meta"):
+        table = layer_table(trace(getattr(torchvision.models, name)(**options)), (3, side, side))
+    assert sum(row.parameters for row in table) == parameters
+    assert sum(row.multiply_adds for row in table) == work
+
+
+def test_layer_by_layer_as_torchinfo() -> None:
+    """torchinfo also counts one for every bias; the rest is equal for every convolution and dense layer."""
+    torchinfo = pytest.importorskip("torchinfo")
+    network = torchvision.models.resnet18().eval()
+    rows = {row.name: row for row in layer_table(trace(network), (3, 64, 64))}
+    seen = torchinfo.summary(network, input_size=(1, 3, 64, 64), verbose=0).summary_list
+    paths = {id(module): name for name, module in network.named_modules()}
+    theirs = {paths[id(layer.module)]: layer for layer in seen if layer.class_name in ("Conv2d", "Linear")}
+    assert len(theirs) == 21
+    for name, layer in theirs.items():
+        bias = layer.module.bias.numel() if layer.module.bias is not None else 0
+        assert rows[name].multiply_adds == layer.macs - bias, name
+        assert (rows[name].parameters, rows[name].shape) == (layer.trainable_params, tuple(layer.output_size[1:])), name
+
+
+def test_rows_say_what_comes_in_and_where_they_belong() -> None:
+    rows = {row.name: row for row in layer_table(trace(torchvision.models.resnet18()), (3, 64, 64))}
+    assert rows["add"].input_shapes == ((64, 16, 16), (64, 16, 16))
+    assert (rows["add"].blocks, rows["add"].block) == (("layer1", "layer1.0"), "layer1.0")
+    assert rows["conv1"].receptive is not None
+    assert rows["conv1"].to_dict() == {
+        "name": "conv1",
+        "kind": "Conv2d",
+        "input_shapes": [[3, 64, 64]],
+        "shape": [64, 32, 32],
+        "parameters": 9408,
+        "multiply_adds": 9408 * 32 * 32,
+        "receptive_field": {
+            "size": [7, 7], "stride": [2.0, 2.0], "offset": [0.0, 0.0], "whole": False, "gated": False,
+        },
+        "block": "",
+    }  # fmt: skip
+
+
+def test_matrix_products_and_functions_with_weights_count() -> None:
+    class Attention(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.ones(5, 3))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            tokens = torch.nn.functional.linear(x.flatten(2).transpose(1, 2), self.weight)  # (N, 6, 5)
+            mixed = torch.matmul(tokens, tokens.transpose(1, 2))  # (N, 6, 6)
+            out = torch.nn.functional.scaled_dot_product_attention(mixed, mixed, mixed)
+            return out.flatten(1)
+
+    rows = {row.kind: row for row in layer_table(trace(Attention()), (3, 2, 3))}
+    assert (rows["linear"].parameters, rows["linear"].multiply_adds) == (15, 6 * 5 * 3)
+    assert rows["matmul"].multiply_adds == 6 * 6 * 5
+    assert rows["scaled_dot_product_attention"].multiply_adds == 2 * 6 * 6 * 6

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from cutaway.engine.prepare import prepare
+from cutaway.errors import BadInput
 from cutaway.image import Image, InputContract
 from cutaway.image.fit import fit_picture
 from cutaway.model import Model
@@ -96,3 +97,14 @@ def test_renaming_makes_another_model_on_the_same_weights(make_model: Make) -> N
     assert other.graph is model.graph
     with pytest.raises(dataclasses.FrozenInstanceError):
         model.classes = ()  # type: ignore[misc]
+
+
+def test_a_trace_of_pictures_is_what_the_model_answers_with(make_model: Make) -> None:
+    model = make_model()
+    pictures = [picture(20, 30), picture(16, 16, 1)]
+    traced = model.trace(pictures)
+    assert torch.equal(traced.output, by_hand(model, pictures))
+    assert traced["stem"].shape == (2, 8, 16, 16)
+    assert list(model.trace(pictures, ["dense"])) == ["dense"]
+    with pytest.raises(BadInput, match="pictures must be at least one picture"):
+        model.trace([])

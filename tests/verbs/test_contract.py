@@ -30,6 +30,15 @@ ASKED: dict[str, dict[str, Any]] = {
     "evaluate": {"model": "runs/first", "data": "shapes"},
     "report": {"run": "runs/first"},
     "networks": {"search": "mobile small"},
+    "open": {"model": "runs/first", "layers": "all", "search": "conv"},
+    "recognise": {"model": "runs/first"},
+    "export": {"model": "runs/first", "to": "safetensors", "out": "export.safetensors"},
+    "compare": {"a": "runs/first", "b": "zoo:small-cnn", "pictures": ("sample:cat",)},
+    "silent": {"model": "runs/first", "data": "shapes", "out": "silent.png"},
+    "watch": {"model": "runs/first", "picture": "sample:cat", "channels": 3, "out": "watch.png"},
+    "filters": {"model": "runs/first", "out": "filters.png"},
+    "unfold": {"model": "runs/first", "picture": "sample:cat", "at": "conv1[0,1,2]", "out": "unfold.svg"},
+    "animate": {"model": "runs/first", "picture": "sample:cat", "frames": 4, "out": "animate.gif"},
     "sweep": {"data": "shapes", "vary": ("depth=2,3", "filters=4"), "epochs": 1, "threads": 1},
 }
 TIMES = {"seconds", "timings", "created", "peak_memory_mb", "processor"}
@@ -42,7 +51,7 @@ def words(name: str, asked: dict[str, Any]) -> list[str]:
         if field.name not in asked:
             continue
         values = asked[field.name] if isinstance(asked[field.name], tuple) else (asked[field.name],)
-        placed = field.required or (name, field.name) == ("report", "run")
+        placed = field.required or (name, field.name) in {("report", "run"), ("compare", "pictures")}
         for value in values:
             line += [str(value)] if placed else ["--" + field.name.replace("_", "-"), str(value)]
     return line

@@ -22,6 +22,9 @@ from cutaway.verbs import VERBS, Verb, verb
 # What a full or closed disk or missing rights raise, anywhere in the work: a person can mend that.
 _DISK = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
 
+# Options that have a place of their own on the command line although they can be left out.
+_PLACED = ("run", "pictures")
+
 
 def main() -> None:
     """Runs the command line; ends the process with 0, 2 (a sentence on standard error) or 130 (stopped)."""
@@ -111,10 +114,8 @@ def _parameter(field: Field) -> inspect.Parameter:
     kind = list[str] if many else field.type
     if field.required:
         default: Any = typer.Argument(..., help=field.help)
-    elif field.name == "run" or (field.name == "search" and field.default == ""):
-        default = (
-            typer.Argument(field.default, help=field.help) if field.name == "run" else typer.Option("", help=field.help)
-        )
+    elif field.name in _PLACED:
+        default = typer.Argument(list(field.default) if many else field.default, help=field.help, show_default=False)
     else:
         value = list(field.default) if many else field.default
         default = typer.Option(value, help=field.help, show_default=value not in (None, "", []))

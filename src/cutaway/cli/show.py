@@ -26,7 +26,7 @@ def show(name: str, result: Any, *, as_csv: bool = False) -> None:
         _predictions_csv(result)
         return
     # Lines break at words for a person; a file or another program gets them whole.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else _UNBROKEN)
+    console = Console(highlight=False, emoji=False, width=None if sys.stdout.isatty() else _UNBROKEN)
     shows: dict[str, Callable[[Console, Any], None]] = {
         "train": _run,
         "resume": _run,

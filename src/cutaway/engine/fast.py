@@ -7,6 +7,7 @@ Measured on Teachable Machine's MobileNetV2 0.35 at 224 px, one thread: 9.0 ms a
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection
 
 import torch
 from torch import fx, nn
@@ -18,21 +19,26 @@ BATCH = 8
 _IN_PLACE = nn.ReLU | nn.ReLU6 | nn.SiLU | nn.Hardswish | nn.LeakyReLU | nn.ELU
 
 
-def fast_twin(graph: fx.GraphModule) -> fx.GraphModule:
+def fast_twin(graph: fx.GraphModule, keep: Collection[str] = ()) -> fx.GraphModule:
     """Graph in eval mode -> a copy with batch norms folded into their convolutions and activations done in place.
 
     Equal within rounding (1e-5 of the largest value in the tests). Only for inference: its layers are not the
-    original's, and its inner values are overwritten as it runs.
+    original's, and its inner values are overwritten as it runs, but for those of the nodes named in `keep`: they stay
+    nodes of their own with the original's values, so a convolution or its norm that is asked for is not folded.
     """
     twin = copy.deepcopy(graph).eval()
+    kept = {node for node in twin.graph.nodes if node.name in set(keep)}
     for node in list(twin.graph.nodes):
-        if node.op == "call_module" and isinstance(twin.get_submodule(node.target), nn.BatchNorm2d):
+        if node.op != "call_module" or not isinstance(twin.get_submodule(node.target), nn.BatchNorm2d):
+            continue
+        if kept.isdisjoint((node, *node.all_input_nodes)):
             _fold(twin, node)
     for node in twin.graph.nodes:
         if node.op != "call_module" or not isinstance(module := twin.get_submodule(node.target), _IN_PLACE):
             continue
         before = node.all_input_nodes[0]
-        module.inplace = before.op == "call_module" and len(before.users) == 1 and not _is_view(twin, before)
+        alone = before.op == "call_module" and len(before.users) == 1 and before not in kept
+        module.inplace = alone and not _is_view(twin, before)
     twin.recompile()
     return twin.to(memory_format=torch.channels_last)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,16 @@ from cutaway.formats.keras_weights import Stored
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _MOST_ATTRIBUTE = 50_000_000
+_DEEPEST = 32
+_MOST_ITEMS = 10_000
 MOST_STRETCH = 20
 """A compressed file may claim this many times its own bytes."""
 
 
-_DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError, SystemError, MemoryError)
+_DAMAGE = (
+    *(OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError),
+    *(SystemError, MemoryError, OverflowError),
+)
 
 
 @contextlib.contextmanager
@@ -35,10 +41,13 @@ def damage_named(name: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[h5py.File]:
-    """Path -> the open file. Raises BadModel where the HDF5 library refuses it."""
+def opened(path: Path, whole: bytes | None = None) -> Iterator[h5py.File]:
+    """Path (or the file's bytes and the path they came from) -> the open file.
+
+    Raises BadModel where the HDF5 library refuses it.
+    """
     with damage_named(path.name):
-        file = h5py.File(path, "r", locking=False)
+        file = h5py.File(path, "r", locking=False) if whole is None else h5py.File(io.BytesIO(whole), "r")
     try:
         yield file
     finally:
@@ -112,8 +121,50 @@ def stored(dataset: Any, path: str, file_bytes: int) -> Stored:
     if claimed > (written if dataset.chunks is None else file_bytes * MOST_STRETCH):  # only chunks can be compressed
         raise ValueError(f"{path} claims {claimed:,} bytes where the file holds {written:,}")
 
+    brain = text_attribute(dataset, "dtype") == "bfloat16"
+
     def read() -> NDArray[Any]:
-        values: NDArray[Any] = dataset[()]
-        return np.asarray(values)
+        values: NDArray[Any] = np.asarray(dataset[()])
+        if brain and values.dtype.itemsize == 2:  # the upper half of a float32
+            values = (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
+        return values
 
     return Stored(tuple(int(n) for n in dataset.shape), read)
+
+
+def arrays(group: Any) -> Iterator[tuple[str, tuple[int, ...], str]]:
+    """Group -> (path, shape, number type) of every array below it; links are not followed."""
+    todo = [("", group, 0)]
+    seen: set[Any] = set()
+    while todo:
+        path, item, depth = todo.pop()
+        if isinstance(item, h5py.Dataset):
+            if item.shape is not None:
+                yield path, tuple(int(n) for n in item.shape), str(item.dtype)
+        elif isinstance(item, h5py.Group) and depth < _DEEPEST and item.id not in seen:
+            seen.add(item.id)
+            hard = [n for n in item if item.get(n, getlink=True).__class__ is h5py.HardLink]
+            todo += [(f"{path}/{name}".lstrip("/"), item[name], depth + 1) for name in reversed(hard[:_MOST_ITEMS])]
+
+
+class Budget:
+    """How many bytes one file's arrays may unpack to together: one array may be linked under many names."""
+
+    def __init__(self, name: str, file_bytes: int) -> None:
+        self._name = name
+        self._left = file_bytes * MOST_STRETCH
+
+    def bounded(self, found: Stored) -> Stored:
+        """Array -> the same, whose reading raises BadModel where it is damaged or the file unpacks to too much."""
+
+        def read() -> NDArray[Any]:
+            with damage_named(self._name):
+                array = found.read()
+            self._left -= array.nbytes
+            if self._left < 0:
+                raise BadModel(
+                    f"{self._name} unpacks to more than {MOST_STRETCH} times its size; nothing more was read."
+                )
+            return array
+
+        return Stored(found.shape, read)

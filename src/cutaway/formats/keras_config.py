@@ -1,13 +1,14 @@
 """A tree of Keras layers and their weights -> the graph. Does not know where the weights come from.
 
 Walks Sequential and functional models, nested in any way. A layer without weights that is used several times becomes
-one layer per use; a layer with weights (or a nested model) that is shared is named and refused.
+one layer per use; one with weights stays one layer that several nodes of the graph run.
 """
 
 from __future__ import annotations
 
+import heapq
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,14 +16,16 @@ import torch
 from torch import fx
 
 from cutaway.errors import BadModel
-from cutaway.formats.keras_emit import Emit, Value
+from cutaway.formats.keras_calls import Call, Ref, shown
+from cutaway.formats.keras_emit import Emit, Operand, Value
 from cutaway.formats.keras_layers import build_layer
-from cutaway.formats.keras_tree import Layer, Ref, shown
+from cutaway.formats.keras_tree import Layer
 from cutaway.formats.keras_weights import LayerPath, Stored, Weights
 from cutaway.graph.build import GraphBuilder
 
 ASSUMED_SIZE = 224
 _LARGEST_SIDE = 16_384
+_MOST_USES = 10_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,83 +40,175 @@ class Network:
 
 
 @dataclass(slots=True)
+class Progress:
+    """How far the building came: output shapes by layer path (channels last), and the layer it is at."""
+
+    shapes: dict[LayerPath, tuple[int, ...]] = field(default_factory=dict)
+    at: LayerPath = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """The first use of a layer with weights: what it read, the nodes it became, what they make."""
+
+    given: Value
+    nodes: tuple[fx.Node, ...]
+    made: Value
+
+
+@dataclass(slots=True)
 class _Walk:
     builder: GraphBuilder
     weights: Weights
     keras: int
-    called: dict[LayerPath, int] = field(default_factory=dict)
+    progress: Progress
+    first_uses: dict[LayerPath, _Use] = field(default_factory=dict)
+    uses: int = 0
 
-    def run(self, layer: Layer, path: LayerPath, operands: Sequence[Value | float]) -> Value:
-        uses = self.called[path] = self.called.get(path, 0) + 1
+    def run(self, layer: Layer, path: LayerPath, call: Call, operands: Sequence[Operand]) -> Value:
+        self.progress.at = path
+        self.uses += 1
+        if self.uses > _MOST_USES:
+            raise BadModel(f"The network uses layers more than {_MOST_USES} times, the most that are accepted.")
+        if layer.refusal:
+            raise BadModel(layer.refusal)
         if layer.is_container:
-            if uses > 1:
-                raise BadModel(
-                    f"The model {shown(layer.name)} inside the file is used more than once, which cannot be opened."
-                )
-            return self.container(layer, path, operands)
-        emit = Emit(layer, self.builder, lambda: self.arrays(path), self.keras)
-        if uses > 1 and emit.has_weights:
-            raise emit.refuse("it is used more than once with the same weights; shared layers cannot be opened.")
-        return build_layer(emit, operands)
+            value = self.container(layer, path, operands)
+        elif path in self.first_uses:
+            value = self.again(layer, self.first_uses[path], operands)
+        else:
+            value = self.leaf(layer, path, call, operands)
+        self.progress.shapes.setdefault(path, value.shape)
+        return value
+
+    def leaf(self, layer: Layer, path: LayerPath, call: Call, operands: Sequence[Operand]) -> Value:
+        emit = Emit(layer, self.builder, lambda: self.arrays(path), self.keras, call.named)
+        value = build_layer(emit, operands)
+        if emit.has_weights and isinstance(operands[0], Value):
+            self.first_uses[path] = _Use(operands[0], tuple(emit.nodes), value)
+        return value
+
+    def again(self, layer: Layer, first: _Use, operands: Sequence[Operand]) -> Value:
+        """The same layers with the same weights on another value."""
+        (given,) = operands if len(operands) == 1 else (None,)
+        if not isinstance(given, Value) or given.shape != first.given.shape:
+            found = " and ".join(str(v.shape) if isinstance(v, Value) else "a number" for v in operands)
+            raise BadModel(
+                f"Layer {shown(layer.name)} ({shown(layer.kind)}): it is used on values of different shapes, "
+                f"{first.given.shape} and {found}, which cannot be opened."
+            )
+        node = self.builder.repeat(first.nodes, {first.given.node: given.node})
+        return Value(node, first.made.shape, first.made.made_by)
 
     def arrays(self, path: LayerPath) -> Sequence[Stored]:
         return self.weights(path)
 
-    def container(self, layer: Layer, path: LayerPath, operands: Sequence[Value | float]) -> Value:
+    def container(self, layer: Layer, path: LayerPath, operands: Sequence[Operand]) -> Value:
         if len(operands) != 1 or not isinstance(operands[0], Value):
             raise BadModel(f"The model {shown(layer.name)} takes one input; the file gives it {len(operands)}.")
+        self.uses += len(layer.layers)
         if layer.kind != "Sequential":
             return self.functional(layer, path, operands[0])
+        _must_differ(layer)
         value = operands[0]
         for child in layer.layers:
-            if child.kind != "InputLayer":
-                value = self.run(child, (*path, child.name), [value])
+            if child.kind == "InputLayer":
+                self.progress.shapes.setdefault((*path, child.name), value.shape)
+            else:
+                value = self.run(child, (*path, child.name), Call(()), [value])
         return value
 
     def functional(self, layer: Layer, path: LayerPath, given: Value) -> Value:
-        if len(layer.inputs) != 1 or len(layer.outputs) != 1:
-            raise BadModel(
-                f"The model {shown(layer.name)} has {len(layer.inputs)} inputs and {len(layer.outputs)} outputs; "
-                "only models with one of each can be opened."
-            )
+        _must_be_plain(layer)
+        key = _numbering(layer, self.keras)
         made = {(layer.inputs[0].layer, 0): given}
-        by_name = {child.name: child for child in layer.layers}
-        if len(by_name) != len(layer.layers):
-            raise BadModel(
-                f"The model {shown(layer.name)} has two layers of one name; its connections cannot be told apart."
-            )
-        waiting = [(child, n, call) for child in layer.layers for n, call in enumerate(child.calls or ())]
-        while waiting:
-            still = []
-            for child, n, call in waiting:
-                keys = [_key(by_name, o) if isinstance(o, Ref) else o for o in call]
-                if all(k in made for k in keys if isinstance(k, tuple)):
-                    operands = [made[k] if isinstance(k, tuple) else k for k in keys]
-                    made[child.name, n] = self.run(child, (*path, child.name), operands)
-                else:
-                    still.append((child, n, call))
-            if len(still) == len(waiting):
-                raise BadModel(f"Layer {shown(still[0][0].name)} waits for a value that no layer of the file makes.")
-            waiting = still
-        key = _key(by_name, layer.outputs[0])
-        if key not in made:
+        self.progress.shapes.setdefault((*path, layer.inputs[0].layer), given.shape)
+        steps = [(child, n, call) for child in layer.layers for n, call in enumerate(child.calls or ())]
+        missing = [{key(o) for o in call.operands if isinstance(o, Ref)} - made.keys() for _, _, call in steps]
+        readers: dict[tuple[str, int], list[int]] = {}
+        for at, keys in enumerate(missing):
+            for k in keys:
+                readers.setdefault(k, []).append(at)
+        ready = [at for at, keys in enumerate(missing) if not keys]
+        done = 0
+        while ready:
+            child, n, call = steps[heapq.heappop(ready)]
+            done += 1
+            operands = [made[key(o)] if isinstance(o, Ref) else o for o in call.operands]
+            made[child.name, n] = self.run(child, (*path, child.name), call, operands)
+            for at in readers.pop((child.name, n), ()):
+                missing[at].discard((child.name, n))
+                if not missing[at]:
+                    heapq.heappush(ready, at)
+        if done < len(steps):
+            stuck = next(child for (child, _, _), keys in zip(steps, missing) if keys)
+            self.progress.at = (*path, stuck.name)
+            raise BadModel(f"Layer {shown(stuck.name)} waits for a value that no layer of the file makes.")
+        end = key(layer.outputs[0])
+        if end not in made:
             raise BadModel(
                 f"The output of the model {shown(layer.name)} comes from a layer that the file does not hold."
             )
-        return made[key]
+        return made[end]
 
 
-def _key(by_name: dict[str, Layer], ref: Ref) -> tuple[str, int]:
-    """Keras counts a nested model's own wiring as its first use, and older files count uses outside this model."""
-    layer = by_name.get(ref.layer)
-    uses = len(layer.calls or ()) if layer else 0
-    return ref.layer, ref.call if uses > 1 else 0
+def _must_be_plain(layer: Layer) -> None:
+    if len(layer.inputs) != 1 or len(layer.outputs) != 1:
+        raise BadModel(
+            f"The model {shown(layer.name)} has {len(layer.inputs)} inputs and {len(layer.outputs)} outputs; "
+            "only models with one of each can be opened."
+        )
+    _must_differ(layer)
+    for child in layer.layers:
+        for ref in (o for call in child.calls or () for o in call.operands if isinstance(o, Ref)):
+            if ref.output != 0:
+                raise BadModel(
+                    f"Layer {shown(child.name)} reads output {ref.output} of {shown(ref.layer)}; "
+                    "only first outputs are known."
+                )
 
 
-def build_network(model: Layer, weights: Weights, keras: int) -> Network:
-    """Tree, weights by layer path, Keras' major version -> the network. Raises BadModel naming the layer at fault."""
+def _must_differ(layer: Layer) -> None:
+    if len({child.name for child in layer.layers}) != len(layer.layers):
+        raise BadModel(
+            f"The model {shown(layer.name)} has two layers of one name; its connections cannot be told apart."
+        )
+
+
+def _numbering(model: Layer, keras: int) -> Callable[[Ref], tuple[str, int]]:
+    """How this model's refs count the uses of its layers -> ref: (layer, use from 0).
+
+    Keras 2 counts a nested model's own wiring as its use 0, and older files count uses outside this model too.
+    """
+    uses = {child.name: len(child.calls or ()) for child in model.layers}
+    nested = {child.name for child in model.layers if child.is_container}
+    refs = [o for child in model.layers for call in child.calls or () for o in call.operands if isinstance(o, Ref)]
+    seen: dict[str, set[int]] = {}
+    for ref in (*refs, *model.outputs):
+        seen.setdefault(ref.layer, set()).add(ref.call)
+
+    def number(ref: Ref) -> tuple[str, int]:
+        count = uses.get(ref.layer, 0)
+        if count <= 1:
+            return ref.layer, 0
+        start = 1 if keras < 3 and ref.layer in nested else 0
+        calls = seen[ref.layer]
+        if max(calls) - start < count and min(calls) >= start:
+            return ref.layer, ref.call - start
+        return ref.layer, sorted(calls).index(ref.call) if len(calls) == count else ref.call
+
+    return number
+
+
+def build_network(model: Layer, weights: Weights, keras: int, progress: Progress | None = None) -> Network:
+    """Tree, weights by layer path, Keras' major version -> the network. Raises BadModel naming the layer at fault.
+
+    `progress` is kept up to date on the way, so that it tells how far the building came when it fails.
+    """
+    if model.refusal:
+        raise BadModel(model.refusal)
     shape, notes = _picture_shape(model)
-    walk = _Walk(GraphBuilder(), weights, keras)
+    walk = _Walk(GraphBuilder(), weights, keras, progress or Progress())
     given = _entered(walk.builder, model, shape)
     result = walk.container(model, (), [given])
     node, classes, more, probabilities = _ended(walk.builder, result)

@@ -15,7 +15,7 @@ from torch import nn
 
 from cutaway.formats.keras_activation import activated
 from cutaway.formats.keras_emit import Emit, Value, filled
-from cutaway.graph.extra import SamePad2d
+from cutaway.graph.extra import Rescale, SamePad2d
 
 Pair = tuple[int, int]
 
@@ -177,13 +177,37 @@ def layer_normalization(e: Emit, x: Value) -> Value:
     return e.call(torch.permute, done, (0, rank, *range(1, rank)), shape=x.shape, suffix="channels_first")
 
 
-def multiply_add(e: Emit, x: Value, op: str, number: float, number_first: bool) -> Value:
-    """A bare arithmetic call with one number (Keras' preprocess_input leaves such)."""
+def layer_scale(e: Emit, x: Value) -> Value:
+    """ConvNeXt's one factor a channel, as a convolution with a window of 1 and a group for each channel."""
+    e.rank(x, 3)
+    w = e.weights(gamma=(x.channels,))
+    module = nn.Conv2d(x.channels, x.channels, 1, groups=x.channels, bias=False, device="meta")
+    return e.layer(filled(module, weight=w["gamma"].reshape(-1, 1, 1, 1)), x, x.shape)
+
+
+def multiply_add(e: Emit, x: Value, op: str, number: float | tuple[float, ...], number_first: bool) -> Value:
+    """A bare arithmetic call with one number, or one a channel (Keras' preprocess_input leaves such)."""
+    if isinstance(number, tuple):
+        return _by_channel(e, x, op, number, number_first)
     function = {"add": operator.add, "sub": operator.sub, "mul": operator.mul, "div": operator.truediv}[op]
     if op == "div" and number == 0 and not number_first:
         raise e.refuse("it divides by zero.")
     args = (number, x) if number_first else (x, number)
     return e.call(function, *args, shape=x.shape)
+
+
+def _by_channel(e: Emit, x: Value, op: str, numbers: tuple[float, ...], first: bool) -> Value:
+    if len(numbers) != x.channels:
+        raise e.refuse(f"it takes numbers of another shape than one for each of the {x.channels} channels.")
+    if op == "div" and (first or 0 in numbers):
+        raise e.refuse("it divides by zero, or numbers by a value, which is not on Cutaway's list.")
+    scale: tuple[float, ...] = (-1.0,) if op == "sub" and first else (1.0,)
+    offset: tuple[float, ...] = (0.0,)
+    if op in ("add", "sub"):
+        offset = tuple(-n for n in numbers) if op == "sub" and not first else numbers
+    else:
+        scale = numbers if op == "mul" else tuple(1 / n for n in numbers)
+    return e.layer(Rescale(scale, offset), x, x.shape)
 
 
 def window(e: Emit) -> tuple[Pair, Pair, Pair]:

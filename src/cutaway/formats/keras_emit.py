@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ import torch
 from torch import fx, nn
 
 from cutaway.errors import BadModel
+from cutaway.formats.keras_calls import shown
 from cutaway.formats.keras_settings import Settings
-from cutaway.formats.keras_tree import Layer, shown
+from cutaway.formats.keras_tree import Layer
 from cutaway.formats.keras_weights import Stored, roles
 from cutaway.graph.build import GraphBuilder, safe_name
 
@@ -29,28 +30,44 @@ class Value:
     shape: tuple[int, ...]
     made_by: str = ""
     """Kind of the layer that made it ("Softmax"); "" for a function's value."""
+    picked: int | None = None
+    """This channel of what `node` makes, cut out by x[..., 2]; only stacking such channels again is known."""
 
     @property
     def channels(self) -> int:
         return self.shape[-1]
 
 
-class Emit:
-    """One layer being built. `keras` is the major version whose rules apply."""
+Operand = Value | float | tuple[float, ...]
+"""What a layer is applied to: a value; for bare functions also a number, or one for every channel."""
 
-    def __init__(self, layer: Layer, builder: GraphBuilder, arrays: Callable[[], Sequence[Stored]], keras: int) -> None:
+
+class Emit:
+    """One layer being built. `keras` is the major version whose rules apply, `named` settings of this use alone."""
+
+    def __init__(
+        self,
+        layer: Layer,
+        builder: GraphBuilder,
+        arrays: Callable[[], Sequence[Stored]],
+        keras: int,
+        named: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.nodes: list[fx.Node] = []
         self.name = layer_name(layer.name)
         self.kind = layer.kind
         self.keras = keras
         self.where = f"Layer {shown(layer.name)} ({shown(layer.kind)})"
-        self.settings = Settings(layer.settings, self.where)
-        self._roles = roles(layer.kind, layer.settings)
+        self.settings = Settings({**layer.settings, **(named or {})}, self.where)
+        self._roles = () if layer.is_function else roles(layer.kind, layer.settings)
+        self.is_function = layer.is_function
         self._builder = builder
         self._arrays = arrays
 
     def layer(self, module: nn.Module, x: Value, shape: Sequence[int], suffix: str = "") -> Value:
         """Adds `module` on `x`; it makes `shape`. Named after the Keras layer, `suffix` appended."""
         node = self._builder.layer(self._named(suffix), module, x.node)
+        self.nodes.append(node)
         passed_on = isinstance(module, nn.Identity | nn.Dropout | nn.Flatten)
         return Value(node, self._checked(shape), x.made_by if passed_on else type(module).__name__)
 
@@ -59,11 +76,17 @@ class Emit:
     ) -> Value:
         """Adds a listed function; its Value arguments become their nodes."""
         plain = [_plain(a) for a in args]
-        return Value(self._builder.call(self._named(suffix), function, *plain, **kwargs), self._checked(shape))
+        node = self._builder.call(self._named(suffix), function, *plain, **kwargs)
+        self.nodes.append(node)
+        return Value(node, self._checked(shape))
 
     @property
     def has_weights(self) -> bool:
         return bool(self._roles)
+
+    @property
+    def takes_picked(self) -> bool:
+        return self.kind == "Stack" or self.settings.raw("function") == "stack"
 
     def refuse(self, why: str) -> BadModel:
         return BadModel(f"{self.where}: {why}")

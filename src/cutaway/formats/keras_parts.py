@@ -7,14 +7,19 @@ the rest 0..1 is assumed and the card says so.
 
 from __future__ import annotations
 
+import functools
 import operator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+import torch
 from torch import fx
 
-from cutaway.formats.keras_config import Network, build_network
+from cutaway.errors import BadModel
+from cutaway.formats.keras_config import Network, Progress, build_network
 from cutaway.formats.keras_tree import Layer
+from cutaway.formats.keras_view import view_only
 from cutaway.formats.keras_weights import Weights
 from cutaway.formats.labels import class_names
 from cutaway.formats.parts import Parts
@@ -24,14 +29,27 @@ from cutaway.image import InputContract
 _SCALES = (operator.mul, operator.truediv, operator.sub, operator.add)
 
 
-def keras_parts(model: Layer, weights: Weights, path: Path, card: dict[str, str], keras: int) -> Parts:
-    """Tree, weights, the file (labels.txt is looked for beside it), card so far, Keras' major version -> Parts."""
-    network = build_network(model, weights, keras)
+Labels = Callable[[int], tuple[tuple[str, ...], list[str]]]
+"""Number of classes -> their names and sentences of note, for files that keep names elsewhere than in labels.txt."""
+
+
+def keras_parts(
+    model: Layer, weights: Weights, path: Path, card: dict[str, str], keras: int, labels: Labels | None = None
+) -> Parts:
+    """Tree, weights, the file (labels.txt is looked for beside it), card so far, Keras' major version -> Parts.
+
+    Raises OnlyView with every layer of the file where one of them stops the network from being built.
+    """
+    progress = Progress()
+    try:
+        network = build_network(model, weights, keras, progress)
+    except BadModel as error:
+        raise view_only(model, weights, card["format"], str(error), progress) from None
     notes = list(network.notes)
     contract = _contract(model, network, notes)
     classes: tuple[str, ...] = ()
     if len(network.output_shape) == 1:
-        classes, more = class_names(path, network.output_shape[0])
+        classes, more = (labels or functools.partial(class_names, path))(network.output_shape[0])
         notes += more
     if is_teachable_machine(model):
         card = {**card, "producer": f"Teachable Machine ({card['producer']})"}
@@ -77,6 +95,8 @@ def _rescales(graph: fx.GraphModule) -> bool:
         node = next(iter(node.users))
         if node.op == "call_function" and node.target in _SCALES:
             return any(isinstance(a, float) for a in node.args)
+        if node.op == "call_function" and node.target is torch.flip:  # RGB to BGR, before the mean is taken off
+            continue
         if not (node.op == "call_module" and type(graph.get_submodule(node.target)).__name__ == "Identity"):
             return False
     return False

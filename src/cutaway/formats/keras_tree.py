@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from cutaway.errors import BadModel
+from cutaway.formats.keras_calls import Call, Ref, parse_calls, shown
 
 _DEEPEST = 16
 _MOST_LAYERS = 5_000
-_CONSTANT = "_CONSTANT_VALUE"
+_KERAS = ("keras", "tf_keras", "tensorflow", "keras_core")
 _FUNCTIONAL = ("Functional", "Model")
-
-
-@dataclass(frozen=True, slots=True)
-class Ref:
-    """The value that call number `call` of the layer `layer` made."""
-
-    layer: str
-    call: int
-
-
-Operand = Ref | float
-Call = tuple[Operand, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +22,8 @@ class Layer:
     """One layer as the file describes it: `kind` is Keras' class, `settings` its config.
 
     `calls` says what it is applied to, once per use (None inside a Sequential: the layer before it). Containers have
-    `layers`; a functional one also `inputs` and `outputs`.
+    `layers`; a functional one also `inputs` and `outputs`. `refusal`: the sentence why it cannot be built, "" if it
+    may. `is_function`: a bare function of Keras 3, which may share its class name with a layer.
     """
 
     name: str
@@ -41,6 +33,8 @@ class Layer:
     layers: tuple[Layer, ...] = ()
     inputs: tuple[Ref, ...] = ()
     outputs: tuple[Ref, ...] = ()
+    refusal: str = ""
+    is_function: bool = False
 
     @property
     def is_container(self) -> bool:
@@ -52,6 +46,20 @@ class Layer:
             yield self
         for layer in self.layers:
             yield from layer.leaves()
+
+
+def model_json(text: str | bytes, name: str) -> Any:
+    """The model's description and its file's name -> Python data. Raises BadModel where it is no readable JSON."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BadModel(f"{name}: the description of the network is no readable JSON ({str(error)[:100]}).") from None
+
+
+def short_version(text: Any) -> str:
+    """A version out of a file -> at most 20 characters of it, or words where it is none."""
+    found = re.match(r"[\w.+-]{1,20}", text) if isinstance(text, str) else None
+    return found[0] if found else "of an unknown version"
 
 
 def parse_model(document: Any) -> Layer:
@@ -66,7 +74,7 @@ def parse_model(document: Any) -> Layer:
         )
     try:
         tree = _layer(document, 0)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError) as error:
         raise BadModel(f"The file's description of the network is damaged ({type(error).__name__}: {error}).") from None
     if sum(1 for _ in tree.leaves()) > _MOST_LAYERS:
         raise BadModel(f"The network has more than {_MOST_LAYERS} layers, the most that are accepted.")
@@ -84,30 +92,33 @@ def _layer(entry: dict[str, Any], depth: int) -> Layer:
     name = settings.get("name", entry.get("name", kind.lower()))
     if not isinstance(name, str):
         raise BadModel(f"The file's description of the network is damaged: a {shown(kind)} layer has no name.")
-    calls = _calls(entry["inbound_nodes"], name) if "inbound_nodes" in entry else None
-    _must_be_standard(entry, name)
+    calls = parse_calls(entry["inbound_nodes"], name, kind) if "inbound_nodes" in entry else None
+    refusal = _not_standard(entry, name)
     if kind != "Sequential" and kind not in _FUNCTIONAL:
-        return Layer(name, kind, settings, calls)
+        is_function = str(entry.get("module", "")).startswith(("keras.src.ops", "keras.ops"))
+        return Layer(name, kind, settings, calls, refusal=refusal, is_function=is_function)
     if "layers" not in settings:
-        raise BadModel(
-            f"The model {shown(name)!r} inside the file is a class written in Python; its layers are not in the file."
-        )
+        why = f"The model {shown(name)!r} inside the file is a class written in Python; its layers are not in the file."
+        return Layer(name, kind, settings, calls, refusal=why)
     layers = tuple(_layer(child, depth + 1) for child in settings["layers"])
     others = {k: v for k, v in settings.items() if k != "layers"}
     if kind == "Sequential":
-        return Layer(name, kind, others, calls, layers)
-    ends = [_ends(settings[key]) for key in ("input_layers", "output_layers")]
-    return Layer(name, kind, others, calls, layers, *ends)
+        return Layer(name, kind, others, calls, layers, refusal=refusal)
+    inputs, outputs = _ends(settings["input_layers"]), _ends(settings["output_layers"])
+    return Layer(name, kind, others, calls, layers, inputs, outputs, refusal)
 
 
-def _must_be_standard(entry: dict[str, Any], name: str) -> None:
-    """A class of the author's own may carry a standard name; Keras marks it "package>name"."""
-    mark = entry.get("registered_name")
+def _not_standard(entry: dict[str, Any], name: str) -> str:
+    """A class of the author's own may carry a standard name; Keras tells its module, or marks it "package>name"."""
+    mark, module = entry.get("registered_name"), entry.get("module")
+    if isinstance(module, str) and module.partition(".")[0] not in _KERAS:
+        mark = f"{module}>{entry['class_name']}"
     if isinstance(mark, str) and ">" in mark and not mark.startswith(("Keras>", "keras")):
-        raise BadModel(
+        return (
             f"Layer {shown(name)} is of the kind {shown(mark)}, a class written in Python "
             "that the file does not hold; nothing was run."
         )
+    return ""
 
 
 def _ends(value: Any) -> tuple[Ref, ...]:
@@ -116,57 +127,3 @@ def _ends(value: Any) -> tuple[Ref, ...]:
         value = list(value.values())
     rows = [value] if value and isinstance(value[0], str) else value
     return tuple(Ref(str(row[0]), int(row[1])) for row in rows)
-
-
-def _calls(nodes: Any, name: str) -> tuple[Call, ...]:
-    return tuple(_keras_3_call(node, name) if isinstance(node, dict) else _keras_2_call(node, name) for node in nodes)
-
-
-def _keras_2_call(node: Any, name: str) -> Call:
-    """[["conv", 0, 0, {}], ...], or ["conv", 0, 0, {"y": 2.0}] where a bare function was called."""
-    if isinstance(node, dict):
-        node = list(node.values())
-    operands: list[Operand] = []
-    for row in [node] if isinstance(node[0], str) else node:
-        operands.append(float(row[2]) if row[0] == _CONSTANT else _ref(row, name))
-        for value in (row[3] if len(row) > 3 else {}).values():
-            if isinstance(value, list) and len(value) >= 3 and isinstance(value[0], str):
-                operands.append(float(value[2]) if value[0] == _CONSTANT else _ref(value, name))
-            elif _is_number(value):
-                operands.append(float(value))
-    return tuple(operands)
-
-
-def _ref(row: list[Any], name: str) -> Ref:
-    if int(row[2]) != 0:
-        raise BadModel(
-            f"Layer {shown(name)} reads output {row[2]} of {shown(str(row[0]))}; only first outputs are known."
-        )
-    return Ref(str(row[0]), int(row[1]))
-
-
-def _keras_3_call(node: dict[str, Any], name: str) -> Call:
-    """{"args": [{"class_name": "__keras_tensor__", "config": {"keras_history": ["conv", 0, 0]}}], "kwargs": {}}"""
-    return tuple(_operands([node["args"], list(node.get("kwargs", {}).values())], name, 0))
-
-
-def _operands(value: Any, name: str, depth: int) -> Iterator[Operand]:
-    if depth > _DEEPEST:
-        raise BadModel(f"Layer {shown(name)} is applied to a list nested more than {_DEEPEST} deep.")
-    if isinstance(value, list):
-        for item in value:
-            yield from _operands(item, name, depth + 1)
-    elif isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
-        yield _ref(value["config"]["keras_history"], name)
-    elif _is_number(value):
-        yield float(value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def shown(text: str) -> str:
-    """Text out of a file -> at most 60 characters of it that any terminal can print."""
-    printable = "".join(c if c.isprintable() else "?" for c in text[:61])
-    return printable if len(printable) <= 60 else printable[:57] + "..."

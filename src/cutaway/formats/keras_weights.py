@@ -48,6 +48,8 @@ def roles(kind: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
         moving = ("moving_mean", "moving_variance") if kind == "BatchNormalization" else ()
         scale, center = settings.get("scale", True), settings.get("center", True)
         return (*(("gamma",) if scale else ()), *(("beta",) if center else ()), *moving)
+    if kind == "LayerScale":
+        return ("gamma",)
     if kind == "PReLU":
         return ("alpha",)
     if kind == "Normalization" and settings.get("mean") is None:

@@ -26,6 +26,9 @@ class Parts:
     classes: tuple[str, ...]
     probabilities: bool
     card: dict[str, str] = field(default_factory=dict)
+    temperature: float = 1.0
+    golden: tuple[float, ...] = ()
+    """Outputs for the known picture, where the file keeps them: checked when the file is opened."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from cutaway.errors import BadModel
-from cutaway.formats.parts import Parts
-from cutaway.formats.sniff import what_is
+from cutaway.formats.next_step import next_step
+from cutaway.formats.parts import BareWeights, Parts
+from cutaway.formats.sniff import what_folder, what_is
 
 HEAD = 512
 """Bytes of a file's beginning that readers see."""
@@ -38,22 +39,38 @@ READERS: tuple[Reader, ...] = (
         "Keras .h5 files that hold the whole model (Teachable Machine's keras_model.h5 among them)",
         begins=(b"\x89HDF\r\n\x1a\n",),
     ),
+    Reader("keras_zip", "Keras .keras files", begins=(b"PK\x03\x04",)),
+    Reader("torchscript", "TorchScript archives", begins=(b"PK\x03\x04",)),
+    Reader("torch_export", "torch.export's .pt2 archives", begins=(b"PK\x03\x04",)),
+    Reader("torch_file", "PyTorch .pt/.pth files of weights", begins=(b"PK\x03\x04", b"\x80")),
+    Reader("safetensors_file", "safetensors files of weights"),
+    Reader("tfjs", "TensorFlow.js layers models (model.json with its weights)"),
+    Reader("tflite_file", "TensorFlow Lite .tflite files (float, 16-bit, 8-bit)"),
+    Reader("onnx_file", "ONNX files of convolutional networks"),
 )
 
 
-def read_model_file(path: Path | str) -> Parts:
-    """Path of a model file of another program -> its Parts; the content decides, not the name's ending.
+def read_model_file(path: Path | str) -> Parts | BareWeights:
+    """Path of a model file of another program -> its Parts, or BareWeights where it holds no network; content decides.
 
     Raises BadModel in one sentence: missing, a folder, empty, of a kind that is not opened, damaged, or holding a layer
     that is not on the list. Nothing in the file is executed.
     """
     path = Path(path)
+    if path.is_dir() and is_tfjs_folder(path):
+        return importlib.import_module("cutaway.formats.tfjs").read(path)  # type: ignore[no-any-return]
     head = _head(path)
     for reader in READERS:
         if reader.claims(head, path):
-            parts: Parts = reader.load().read(path)
-            return parts
-    raise BadModel(f"{path.name} is {what_is(head, path)}. Cutaway opens {opened_today()}.")
+            found: Parts | BareWeights = reader.load().read(path)
+            return found
+    what = what_is(head, path)
+    raise BadModel(f"{path.name} is {what}. {next_step(what, path) or f'Cutaway opens {opened_today()}.'}")
+
+
+def is_tfjs_folder(path: Path) -> bool:
+    """Folder -> whether it, or the one folder in it that has a model.json, holds a TensorFlow.js layers model."""
+    return importlib.import_module("cutaway.formats.tfjs").folder_model(path) is not None
 
 
 def opened_today() -> str:
@@ -63,8 +80,10 @@ def opened_today() -> str:
 
 def _head(path: Path) -> bytes:
     if path.is_dir():
-        kind = "a TensorFlow SavedModel folder" if (path / "saved_model.pb").is_file() else "a folder"
-        raise BadModel(f"{path} is {kind}, not a model file. Cutaway opens {opened_today()}.")
+        what = what_folder(path)
+        raise BadModel(
+            f"{path} is {what}, not a model file. {next_step(what, path) or f'Cutaway opens {opened_today()}.'}"
+        )
     try:
         with path.open("rb") as file:
             head = file.read(HEAD)

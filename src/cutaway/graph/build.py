@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import fx, nn
 
 from cutaway.errors import BadModel
@@ -51,6 +52,25 @@ class GraphBuilder:
         """Adds a call of a listed function under a readable node name -> its node."""
         node_name = self._unique(safe_name(name)).replace(".", "_")
         return self._graph.create_node("call_function", function, args, kwargs, name=node_name)
+
+    def constant(self, name: str, tensor: torch.Tensor) -> fx.Node:
+        """Adds fixed numbers under `name` (made safe and unique) -> the node that reads them."""
+        path = self._unique(safe_name(name).replace(".", "_"))
+        self._root.register_buffer(path, tensor)
+        return self._graph.get_attr(path)
+
+    def repeat(self, nodes: Sequence[fx.Node], instead: Mapping[fx.Node, fx.Node]) -> fx.Node:
+        """Adds `nodes` once more: the same layers, reading `instead` of what they read -> the last of them.
+
+        The new nodes are called `<name>_again`, then `<name>_again_2`, ...
+        """
+        made = dict(instead)
+        for node in nodes:
+            name = self._unique(f"{node.name}_again")
+            made[node] = self._graph.create_node(node.op, node.target, node.args, node.kwargs, name=name)
+            for read in node.all_input_nodes:
+                made[node].replace_input_with(read, made[read])
+        return made[nodes[-1]]
 
     def finish(self, output: fx.Node) -> fx.GraphModule:
         self._graph.output(output)

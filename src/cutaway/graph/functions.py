@@ -28,6 +28,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "flatten": torch.flatten,
     "reshape": torch.reshape,
     "permute": torch.permute,
+    "flip": torch.flip,
     "transpose": torch.transpose,
     "unsqueeze": torch.unsqueeze,
     "squeeze": torch.squeeze,
@@ -81,6 +82,16 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "avg_pool2d": F.avg_pool2d,
     "adaptive_avg_pool2d": F.adaptive_avg_pool2d,
     "adaptive_max_pool2d": F.adaptive_max_pool2d,
+    "broadcast_to": torch.broadcast_to,
+    "tile": torch.tile,
+    "index_select": torch.index_select,
+    "amin": torch.amin,
+    "abs": torch.abs,
+    "erf": torch.erf,
+    "floor": torch.floor,
+    "torch_ceil": torch.ceil,
+    "round": torch.round,
+    "sign": torch.sign,
 }
 
 _METHODS = """

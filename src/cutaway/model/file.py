@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from cutaway.errors import BadInput, BadModel
+from cutaway.formats.about import contract_of, finite, must_be_text, positive
 from cutaway.graph.document import from_document, tensors_of, to_document
-from cutaway.model.header import contract_of, must_be_text, positive
+from cutaway.model.golden import must_answer_as
 from cutaway.model.model import Model
 
 FORMAT = "cutaway-model-1"
 
 
-def save_model(model: Model, path: Path | str) -> Path:
+def save_model(model: Model, path: Path | str, golden: Sequence[float] = ()) -> Path:
     """Model, path -> the path, written at once or not at all; weights bit for bit as they are.
+
+    `golden`: the model's answers to the known picture (golden.py), asked again when the file is opened.
 
     Raises BadInput where the disk is full or closed; an older file stays as it was.
     """
@@ -36,6 +40,7 @@ def save_model(model: Model, path: Path | str) -> Path:
         "probabilities": model.probabilities,
         "temperature": model.temperature,
         "card": model.card,
+        **({"golden": list(golden)} if golden else {}),
     }
     partial = path.with_name(path.name + ".partial")
     try:
@@ -71,7 +76,7 @@ def read_own(path: Path) -> Model:
         raise BadModel(f"{path.name} is in the format {found!r}; this Cutaway reads {FORMAT!r}.")
     try:
         tensors.update({name: tensors[kept] for name, kept in header["shared"].items()})
-        return Model(
+        model = Model(
             from_document(header["graph"], tensors),
             contract_of(header["contract"]),
             tuple(must_be_text(name) for name in header["classes"]),
@@ -79,6 +84,9 @@ def read_own(path: Path) -> Model:
             {must_be_text(name): must_be_text(text) for name, text in header["card"].items()},
             positive(header["temperature"]),
         )
+        if golden := [finite(v) for v in header.get("golden", ())]:
+            must_answer_as(model, golden, path.name)
+        return model
     except BadModel as error:
         raise BadModel(f"{path.name} cannot be opened. {error}") from None
     except (KeyError, TypeError, AttributeError, ValueError, RuntimeError, ArithmeticError, LookupError) as error:

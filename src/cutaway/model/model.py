@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from torch import fx
 
 from cutaway.engine.prepare import prepare
+from cutaway.engine.trace import Trace, trace_steps
+from cutaway.errors import must_be
 from cutaway.formats import Parts
 from cutaway.image import Image, InputContract
 from cutaway.image.fit import fit_picture
@@ -36,7 +38,8 @@ class Model:
 
     @classmethod
     def of(cls, parts: Parts) -> Model:
-        return cls(parts.graph, parts.contract, parts.classes, parts.probabilities, dict(parts.card))
+        card = dict(parts.card)
+        return cls(parts.graph, parts.contract, parts.classes, parts.probabilities, card, parts.temperature)
 
     def renamed(self, classes: Sequence[str]) -> Model:
         return dataclasses.replace(self, classes=tuple(classes))
@@ -54,3 +57,13 @@ class Model:
         pixels = np.stack([fit_picture(picture, self.contract) for picture in pictures])
         probabilities = torch.softmax(self.logits(pixels) / self.temperature, 1)
         return probabilities.numpy()
+
+    def trace(self, pictures: Sequence[Image], layers: Collection[str] | None = None) -> Trace:
+        """Pictures of any size, names as in graph.names (None: every step) -> the value of each of these steps.
+
+        Raises BadInput for a name that is not there and for no picture.
+        """
+        if not pictures:
+            raise must_be("pictures", "at least one picture", "none")
+        pixels = np.stack([fit_picture(picture, self.contract) for picture in pictures])
+        return trace_steps(self.graph, prepare(pixels, self.contract), layers)

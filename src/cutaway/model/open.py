@@ -1,28 +1,81 @@
-"""Whatever a person points at -> Model: a run folder, a file Cutaway wrote, or another program's file."""
+"""Whatever a person points at -> Model: a run folder, our own file, another program's file, a live nn.Module."""
 
 from __future__ import annotations
 
+import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from cutaway.errors import BadModel
-from cutaway.formats.table import read_model_file
+from torch import nn
+
+from cutaway.errors import BadModel, must_be
+from cutaway.formats.parts import BareWeights
+from cutaway.formats.table import is_tfjs_folder, read_model_file
+from cutaway.graph.shapes import shapes_of
+from cutaway.image import InputContract
+from cutaway.model.bare import model_of_weights
 from cutaway.model.file import is_ours, read_own
+from cutaway.model.golden import must_answer_as
+from cutaway.model.live import model_of_module
 from cutaway.model.model import Model
 
 IN_RUN = "model.safetensors"
 
 
-def open_model(path: str | os.PathLike[str]) -> Model:
-    """Run folder or model file -> Model. Nothing in the file is executed.
+def open_model(
+    what: str | os.PathLike[str] | nn.Module,
+    *,
+    size: int | tuple[int, int] | None = None,
+    classes: Sequence[str] | None = None,
+    contract: InputContract | None = None,
+    network: str = "",
+) -> Model:
+    """Run folder, model file or live nn.Module -> Model. Nothing in a file is executed.
 
-    Raises BadModel in one sentence where it is missing, damaged or not a model.
+    `size` (pixels, or height and width) is needed for a live module that does not carry its own; `classes` and
+    `contract` replace what was found or assumed. `network` names the network of a file of weights that several fit.
+
+    Raises BadModel in one sentence where it is missing, damaged or not a model; OnlyView (a BadModel) with what can be
+    listed where it cannot be run.
     """
-    path = Path(path)
-    if path.is_dir():
+    if isinstance(what, nn.Module):
+        return model_of_module(what, size, classes, contract)
+    path = Path(what)
+    if path.is_dir() and not (path / "saved_model.pb").exists() and not is_tfjs_folder(path):
         if not (path / IN_RUN).exists():
             raise BadModel(f"The folder {path} holds no {IN_RUN}; a run has one after its first training epoch ended.")
         path = path / IN_RUN
+    return _changed(_opened(path, network), size, classes, contract)
+
+
+def _opened(path: Path, network: str) -> Model:
     if path.is_file() and is_ours(path):
         return read_own(path)
-    return Model.of(read_model_file(path))
+    found = read_model_file(path)
+    if isinstance(found, BareWeights):
+        return model_of_weights(found, path, network)
+    model = Model.of(found)
+    if found.golden:
+        must_answer_as(model, found.golden, path.name)
+    return model
+
+
+def _changed(
+    model: Model,
+    size: int | tuple[int, int] | None,
+    classes: Sequence[str] | None,
+    contract: InputContract | None,
+) -> Model:
+    """What the person said replaces what was found."""
+    if contract is not None or size is not None:
+        contract = contract or model.contract
+        if size is not None:
+            contract = dataclasses.replace(contract, size=(size, size) if isinstance(size, int) else size)
+        shapes_of(model.graph, (contract.in_channels, *contract.size))  # says which layer cannot work at that size
+        model = dataclasses.replace(model, contract=contract)
+    if classes is not None:
+        if model.classes and len(classes) != len(model.classes):
+            raise must_be("classes", f"{len(model.classes)} names, one for each output of the network", classes)
+        model = model.renamed(classes)
+    return model

@@ -16,6 +16,18 @@ VERBS = {
     "evaluate": "cutaway.verbs.evaluate",
     "report": "cutaway.verbs.report",
     "networks": "cutaway.verbs.networks",
+    "open": "cutaway.verbs.open",
+    "recognise": "cutaway.verbs.recognise",
+    "compare": "cutaway.verbs.compare",
+    "watch": "cutaway.verbs.watch",
+    "filters": "cutaway.verbs.filters",
+    "unfold": "cutaway.verbs.unfold",
+    "animate": "cutaway.verbs.animate",
+    "silent": "cutaway.verbs.silent",
+    "export": "cutaway.verbs.export",
+    "edit": "cutaway.verbs.edit",
+    "effect": "cutaway.verbs.effect",
+    "vary": "cutaway.verbs.vary",
     "sweep": "cutaway.verbs.sweep",
 }
 

@@ -1,27 +1,78 @@
-"""What a person typed for a model -> the Model, and the run that made it."""
+"""What a person typed for a model -> the Model, the file it lies in, and the run that made it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from cutaway.formats.table import is_tfjs_folder
 from cutaway.model import Model, open_model
 from cutaway.training.run_folder import RunFolder, find_run
 
+if TYPE_CHECKING:
+    from cutaway.zoo.sources import Source
+
+ZOO = "zoo:"
+"""What begins the name of a network that is made on the spot, as `cutaway networks` lists it."""
+_IN_FOLDERS = ("model.safetensors", "saved_model.pb", "model.json")
+
 
 def find_model(typed: str) -> Model:
-    """Model file, run folder, run name or "last" -> Model. Raises BadInput, BadModel."""
+    """Model file, run folder, run name, "last" or zoo:NAME -> Model. Raises BadInput, BadModel."""
+    if typed.startswith(ZOO):
+        return zoo_model(typed.removeprefix(ZOO))
+    return open_model(file_of(typed))
+
+
+def file_of(typed: str) -> Path:
+    """Model file, run folder, run name or "last" -> the path that `open_model` takes. Raises BadInput."""
     path = Path(typed)
-    if path.is_file() or (path / "model.safetensors").exists():
-        return open_model(path)
-    if path.suffix:
-        return open_model(path)  # a file that is not there: its own sentence
-    return open_model(find_run(typed).path)
+    if path.is_file() or path.suffix:  # one that is not there is told by its own sentence
+        return path
+    if any((path / name).exists() for name in _IN_FOLDERS) or (path.is_dir() and is_tfjs_folder(path)):
+        return path
+    return find_run(typed).path
 
 
 def run_of(typed: str) -> RunFolder | None:
     """What `find_model` takes -> the run folder it lies in, None where it is a file of its own."""
+    if typed.startswith(ZOO):
+        return None
     path = Path(typed)
     beside = RunFolder(path.parent if path.is_file() else path)
     if beside.config.exists():
         return beside
-    return None if path.is_file() or path.suffix else find_run(typed)
+    if path.is_file() or path.suffix or (path.is_dir() and is_tfjs_folder(path)):
+        return None
+    return find_run(typed)
+
+
+def zoo_model(name: str) -> Model:
+    """Name of a network -> a Model with random weights, always the same; with a tag (resnet18.IMAGENET1K_V1) the
+    published ones.
+
+    Raises BadInput (no such network, with the nearest names), Offline (published weights that cannot be fetched).
+    """
+    import torch
+
+    from cutaway.zoo import build
+    from cutaway.zoo.names import meaning
+    from cutaway.zoo.sources import source_of
+
+    meant = meaning(name)
+    if meant.tag:
+        made = build(name, classes=(), pretrained=True)
+        return Model(made.graph, made.contract, made.classes, made.probabilities, dict(made.card))
+    source = source_of(meant)
+    published = source.published_classes()
+    numbered = tuple(f"class {n}" for n in range(len(published) or _published_count(source)))
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(0)
+        made = build(name, classes=numbered)
+    return Model(made.graph, made.contract, published or numbered, made.probabilities, dict(made.card))
+
+
+def _published_count(source: Source) -> int:
+    """How many classes a network has whose class names are not known."""
+    plain, config = getattr(source, "plain", None), getattr(source, "config", None)
+    return int(plain.classes if plain else getattr(config, "num_classes", 0) or 1000)

@@ -1,0 +1,63 @@
+"""NodeCache: all that one run on one picture computed, so that an edited network runs only what the edit changes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import fx
+
+from cutaway.engine.numbering import Numbers
+from cutaway.engine.run import input_of, run
+from cutaway.engine.trace import Trace, tensors_by_name
+from cutaway.graph.names import names_of
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NodeCache:
+    """`trace` of a graph on the input `x`; `ran` names the steps that had to be computed for it, in running order.
+
+    Tensors are shared with the caches it was made from, so a chain of edits costs what each edit changed. The cache of
+    the network before an edit stays as it was: going back is `before.trace`.
+    """
+
+    x: torch.Tensor
+    trace: Trace
+    ran: tuple[str, ...]
+    _values: dict[int, Any] = field(repr=False)
+    _numbers: Numbers = field(repr=False)
+
+    @classmethod
+    def of(cls, graph: fx.GraphModule, x: torch.Tensor) -> NodeCache:
+        """Graph, prepared input (N, C, H, W) -> the cache of a full run. Raises BadModel as `trace_steps` does."""
+        return _cache(graph, x, {}, Numbers(), ())
+
+    def after(self, graph: fx.GraphModule, changed: Collection[str] = ()) -> NodeCache:
+        """Edited graph, names of its changed steps -> its cache on the same input; unchanged steps are not run again.
+
+        Added, removed, renamed and rewired steps are found by themselves, as are settings, replaced weights and weights
+        written in place; `changed` is for what leaves no mark (`weight.data[0] = 0`). Equal to a full run, bit for bit.
+        Raises BadInput for a name that is not there, BadModel naming the layer that cannot work on what it gets.
+        """
+        return _cache(graph, self.x, self._values, self._numbers.copy(), changed)
+
+
+def rerun(graph: fx.GraphModule, cache: NodeCache, changed: Collection[str] = ()) -> Trace:
+    """Edited graph, cache of the graph before, names of changed steps -> its Trace on the same input."""
+    return cache.after(graph, changed).trace
+
+
+def _cache(
+    graph: fx.GraphModule, x: torch.Tensor, known: dict[int, Any], numbers: Numbers, changed: Collection[str]
+) -> NodeCache:
+    number = numbers.of(graph, changed)
+    given = {node: known[n] for node, n in number.items() if n in known}
+    given[input_of(graph)] = x
+    names = {node: name for name, node in names_of(graph).items()}
+    ran: list[str] = []
+    values, output = run(graph, given, look=lambda node, _: ran.append(names[node]))
+    trace = Trace(tensors_by_name(names, values), output)
+    by_number = {number[node]: value for node, value in values.items()}
+    return NodeCache(x, trace, tuple(ran), by_number, numbers.only(by_number))

@@ -1,0 +1,76 @@
+"""Graph -> ONNX file, by torch's own exporter; what a graph cannot say (contract, classes) goes into its metadata."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import fx
+
+from cutaway.errors import BadModel
+from cutaway.formats.about import KEY, About
+
+INPUT, OUTPUT = "pictures", "answers"
+LARGEST = 2**31 - 1
+"""Bytes that one protobuf file can hold."""
+
+
+def onnx_bytes(graph: fx.GraphModule, about: About) -> bytes:
+    """Graph, what is known of it -> an ONNX file for any number of pictures, float32 (N, C, H, W) in, (N, K) out.
+
+    Raises BadModel where a layer has no ONNX equal.
+    """
+    import onnx
+
+    written: Any = _program(graph, about)
+    proto = written.model_proto
+    proto.producer_name = "cutaway"
+    del proto.metadata_props[:]
+    onnx.helper.set_model_props(proto, {KEY: about.to_text(), "classes": "\n".join(about.classes)})
+    if proto.ByteSize() > LARGEST:
+        raise BadModel("The model is larger than the 2 GB that one ONNX file can hold; export it as safetensors.")
+    return bytes(proto.SerializeToString())
+
+
+def exported(graph: fx.GraphModule, about: About) -> Any:
+    """Graph -> torch.export's program of it, free in the number of pictures. Raises BadModel where it cannot follow."""
+    contract = about.contract
+    example = torch.zeros(2, contract.in_channels, *contract.size)
+    try:
+        with _quiet():
+            free = ({0: torch.export.Dim("pictures", min=1, max=65_536)},)
+            return torch.export.export(graph.eval(), (example,), dynamic_shapes=free)
+    except Exception as error:  # torch's exporter lets through whatever its passes raise
+        raise BadModel(f"The network cannot be exported: torch.export says {_first(error)}.") from None
+
+
+def _program(graph: fx.GraphModule, about: About) -> Any:
+    program = exported(graph, about)
+    try:
+        with _quiet():
+            return torch.onnx.export(
+                program, dynamo=True, verbose=False, input_names=[INPUT], output_names=[OUTPUT], external_data=False
+            )
+    except Exception as error:  # as above
+        raise BadModel(f"The network cannot be written as ONNX: {_first(error)}.") from None
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """torch's exporters print, log and warn about their own insides."""
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), torch.no_grad():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _first(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:150].rstrip(".")

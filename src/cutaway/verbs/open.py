@@ -1,0 +1,204 @@
+"""open: what a model file is, its layers with shapes, parameters, work and receptive fields; one layer in full."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cutaway.events import Event, Note
+from cutaway.verbs.verb import Verb
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cutaway.formats.parts import FileView, ViewRow
+    from cutaway.graph.blocks import Block
+    from cutaway.graph.describe import LayerDetails
+    from cutaway.graph.shapes import LayerRow
+    from cutaway.model import Model
+
+ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOptions:
+    """Open any model file: what it is, its layers, shapes, parameters, multiply-adds and receptive fields."""
+
+    model: str
+    """Model file, run, its name under runs/, last, or zoo:NAME for a network of `cutaway networks`."""
+    layer: str = ""
+    """One layer in full: settings, shapes, neighbours, statistics and histogram of its weights."""
+    layers: str = ""
+    """all, or the name of a block to see inside it; without, large networks are shown block by block."""
+    search: str = ""
+    """Only layers whose name or kind holds this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What was found. `answer`: "full", "view-only" or "weights" (see formats.parts.FileView), with `reason`.
+
+    `rows` is the whole layer table, `shown` what a person sees first of it: single layers and collapsed blocks.
+    `parameters` counts what training changes, `statistics` the running means and variances beside them.
+    """
+
+    name: str
+    answer: str
+    format: str
+    producer: str
+    rows: tuple[LayerRow | ViewRow, ...]
+    shown: tuple[LayerRow | ViewRow | Block, ...]
+    parameters: int
+    statistics: int = 0
+    multiply_adds: int = 0
+    bytes: int = 0
+    sha256: str = ""
+    classes: tuple[str, ...] = ()
+    probabilities: bool = False
+    contract: dict[str, Any] | None = None
+    input: str = ""
+    notes: str = ""
+    card: dict[str, str] | None = None
+    reason: str = ""
+    nearest: tuple[str, ...] = ()
+    layer: LayerDetails | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "answer": self.answer,
+            "format": self.format,
+            "producer": self.producer,
+            "bytes": self.bytes,
+            "sha256": self.sha256,
+            "classes": list(self.classes),
+            "probabilities": self.probabilities,
+            "contract": self.contract,
+            "input": self.input,
+            "parameters": self.parameters,
+            "statistics": self.statistics,
+            "multiply_adds": self.multiply_adds,
+            "notes": self.notes,
+            "card": self.card,
+            "reason": self.reason,
+            "nearest": list(self.nearest),
+            "layers": [_row(row) for row in self.rows],
+            "shown": [_row(row) for row in self.shown],
+            "layer": self.layer.to_dict() if self.layer else None,
+        }
+
+
+def _row(row: Any) -> dict[str, Any]:
+    if hasattr(row, "to_dict"):
+        return row.to_dict()  # type: ignore[no-any-return]
+    shape = list(row.shape) if row.shape is not None else None
+    return {"name": row.name, "kind": row.kind, "shape": shape, "parameters": row.parameters, "note": row.note}
+
+
+def _run(options: OpenOptions) -> Generator[Event, None, Opened]:
+    from cutaway.formats.parts import OnlyView
+    from cutaway.verbs.find import ZOO, file_of, find_model
+
+    path = None if options.model.startswith(ZOO) else file_of(options.model)
+    try:
+        model = find_model(options.model)
+    except OnlyView as only:
+        return _viewed(options, path, only.view)
+    if options.model.startswith(ZOO) and model.card.get("weights") == "random":
+        yield Note(f"{options.model} was made now: its weights are random, nothing was learned.")
+    return _described(options, path, model)
+
+
+def _described(options: OpenOptions, path: Path | None, model: Model) -> Opened:
+    from cutaway.graph.describe import layer_details
+    from cutaway.graph.names import step_named
+    from cutaway.graph.shapes import layer_table
+
+    if options.layer:
+        step_named(model.graph, options.layer)  # a name that is not there is told before the work
+    rows = layer_table(model.graph, (model.contract.in_channels, *model.contract.size))
+    size, sha256 = _weighed(path)
+    floats = [b for b in model.graph.buffers() if b.is_floating_point() and b.ndim]
+    return Opened(
+        options.model,
+        "full",
+        model.card.get("format") or ("Cutaway" if path else "made from its name"),
+        model.card.get("producer") or model.card.get("source", ""),
+        rows,
+        _shown(rows, options),
+        parameters=sum(p.numel() for p in model.graph.parameters()),
+        statistics=sum(b.numel() for b in floats),
+        multiply_adds=sum(row.multiply_adds for row in rows),
+        bytes=size,
+        sha256=sha256,
+        classes=model.classes,
+        probabilities=model.probabilities,
+        contract=model.contract.to_dict(),
+        input=model.contract.describe(),
+        notes=model.card.get("notes", ""),
+        card=dict(model.card),
+        layer=layer_details(model.graph, rows, options.layer) if options.layer else None,
+    )
+
+
+def _shown(rows: tuple[LayerRow, ...], options: OpenOptions) -> tuple[LayerRow | Block, ...]:
+    from cutaway.graph.blocks import collapsed, rows_in, tree
+
+    found: tuple[LayerRow, ...] = rows
+    if options.layers not in ("", ALL):
+        found = rows_in(rows, options.layers)
+        if not found:
+            raise _no_block(rows, options.layers)
+    if options.search:
+        return tuple(row for row in found if _holds(row, options.search))
+    return found if options.layers else collapsed(tree(rows))
+
+
+def _holds(row: LayerRow | ViewRow, text: str) -> bool:
+    return text.lower() in f"{row.name} {row.kind}".lower()
+
+
+def _no_block(rows: tuple[LayerRow, ...], name: str) -> Exception:
+    import difflib
+
+    from cutaway.errors import BadInput
+
+    blocks = list(dict.fromkeys(block for row in rows for block in row.blocks))
+    if not blocks:
+        return BadInput(f"--layers takes all here: the network has no blocks, so none called {name!r}.")
+    near = difflib.get_close_matches(name, blocks, 3, 0.4) or blocks[:3]
+    return BadInput(f"The network has no block {name!r}. Nearest: {', '.join(near)}; or say --layers all.")
+
+
+def _viewed(options: OpenOptions, path: Path | None, view: FileView) -> Opened:
+    rows = tuple(row for row in view.rows if _holds(row, options.search) and options.layer in ("", row.name))
+    size, sha256 = _weighed(path)
+    return Opened(
+        options.model,
+        view.answer,
+        view.format,
+        "",
+        view.rows,
+        rows,
+        parameters=sum(row.parameters for row in view.rows),
+        bytes=size,
+        sha256=sha256,
+        reason=view.reason,
+        nearest=view.nearest,
+    )
+
+
+def _weighed(path: Path | None) -> tuple[int, str]:
+    """File, or a run's folder -> bytes and sha256 of the model file; 0 and "" for several files and for none."""
+    import hashlib
+
+    if path is not None and path.is_dir():
+        path /= "model.safetensors"
+    if path is None or not path.is_file():
+        return 0, ""
+    with path.open("rb") as file:
+        return path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+
+
+open = Verb("open", OpenOptions, _run)

@@ -1,0 +1,203 @@
+"""NodeCache: after an edit only what lies behind it runs again, and the result is a full run's, bit for bit."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import fx, nn
+
+from cutaway.engine.node_cache import NodeCache, rerun
+from cutaway.engine.trace import trace_steps
+from cutaway.errors import BadInput, BadModel
+from cutaway.graph.names import names_of
+from cutaway.graph.trace import trace
+
+
+class Branches(nn.Module):
+    """a -> b and c side by side -> sum -> d; one layer with weights is used twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Conv2d(3, 4, 3, padding=1)
+        self.b = nn.Conv2d(4, 4, 1)
+        self.c = nn.Conv2d(4, 4, 3, padding=1)
+        self.act = nn.ReLU()
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.d = nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.a(x)
+        y = self.b(x) + torch.chunk(torch.cat([self.c(x), self.b(self.act(x))], 1), 2, dim=1)[0]
+        out: torch.Tensor = self.d(self.pool(y).flatten(1))
+        return out
+
+
+@pytest.fixture
+def graph() -> fx.GraphModule:
+    torch.manual_seed(0)
+    return trace(Branches())
+
+
+@pytest.fixture
+def x() -> torch.Tensor:
+    torch.manual_seed(1)
+    return torch.randn(1, 3, 8, 8)
+
+
+def shared(graph: fx.GraphModule) -> fx.GraphModule:
+    """Graph -> a graph of its own over the same layers, as an edit makes it."""
+    return fx.GraphModule(graph, copy.deepcopy(graph.graph))
+
+
+def called(graph: fx.GraphModule) -> list[str]:
+    """Graph -> a list that fills with the layers that are called, in order."""
+    calls: list[str] = []
+    for name, layer in graph.named_modules():
+        if name and not list(layer.children()):
+            layer.register_forward_hook(lambda *_, name=name: calls.append(name))
+    return calls
+
+
+def equals_a_full_run(cache: NodeCache, graph: fx.GraphModule) -> None:
+    full = trace_steps(graph, cache.x)
+    assert list(cache.trace) == list(full)
+    assert all(torch.equal(cache.trace[name], full[name]) for name in full)
+    assert torch.equal(cache.trace.output, full.output)
+
+
+def test_nothing_changed_nothing_runs(graph: fx.GraphModule, x: torch.Tensor) -> None:
+    cache = NodeCache.of(graph, x)
+    calls = called(graph)
+    again = cache.after(shared(graph))
+    assert again.ran == ()
+    assert calls == []
+    assert torch.equal(again.trace.output, cache.trace.output)
+
+
+@pytest.mark.parametrize(
+    ("changed", "layers"),
+    [("a", ["a", "b", "c", "act", "b", "pool", "flatten", "d"]), ("c", ["c", "pool", "flatten", "d"]), ("d", ["d"])],
+)
+def test_only_what_lies_behind_a_replaced_layer_runs(
+    changed: str, layers: list[str], graph: fx.GraphModule, x: torch.Tensor
+) -> None:
+    cache = NodeCache.of(graph, x)
+    edited = shared(graph)
+    setattr(edited, changed, copy.deepcopy(graph.get_submodule(changed)))
+    with torch.no_grad():
+        edited.get_parameter(f"{changed}.weight").mul_(-2)
+    calls = called(edited)
+    after = cache.after(edited)
+    assert calls == layers
+    equals_a_full_run(after, edited)
+    assert not torch.equal(after.trace.output, cache.trace.output)
+    equals_a_full_run(cache, graph)
+
+
+def test_weights_written_in_place_are_seen_and_data_is_named(graph: fx.GraphModule, x: torch.Tensor) -> None:
+    cache = NodeCache.of(graph, x)
+    with torch.no_grad():
+        graph.get_parameter("d.weight").zero_()
+    written = cache.after(graph)
+    assert written.ran == ("d",)
+    equals_a_full_run(written, graph)
+    graph.get_parameter("c.weight").data.zero_()
+    assert written.after(graph).ran == (), "what leaves no mark must be named"
+    named = written.after(graph, {"c"})
+    assert named.ran[0] == "c"
+    equals_a_full_run(named, graph)
+    assert named.after(graph).ran == (), "the new cache knows the new weights"
+    assert torch.equal(rerun(graph, written, {"c"}).output, named.trace.output)
+
+
+def test_a_setting_changed_on_the_layer_itself_is_seen(graph: fx.GraphModule, x: torch.Tensor) -> None:
+    cache = NodeCache.of(graph, x)
+    graph.get_submodule("pool").output_size = (1, 1)
+    assert cache.after(graph).ran[0] == "pool", "another setting, though it does the same"
+    graph.get_submodule("c").stride = (1, 1)
+    assert "c" not in cache.after(graph).ran, "the setting it had"
+
+
+def test_added_removed_renamed_and_rewired_steps(graph: fx.GraphModule, x: torch.Tensor) -> None:
+    cache = NodeCache.of(graph, x)
+    edited = shared(graph)
+    steps = names_of(edited)
+    edited.add_module("extra", nn.Tanh())
+    with edited.graph.inserting_after(steps["c"]):
+        new = edited.graph.call_module("extra", (steps["c"],))
+    steps["c"].replace_all_uses_with(new, delete_user_cb=lambda user: user is not new)
+    added = cache.after(edited)
+    assert added.ran[0] == "extra"
+    assert not {"a", "b", "c", "act"} & set(added.ran)
+    equals_a_full_run(added, edited)
+    new.replace_all_uses_with(steps["c"])
+    edited.graph.erase_node(new)
+    assert cache.after(edited).ran == (), "back to what it was"
+    edited.add_module("first", graph.get_submodule("a"))
+    steps["a"].target = "first"
+    renamed = cache.after(edited)
+    assert renamed.ran == ()
+    assert torch.equal(renamed.trace["first"], cache.trace["a"])
+    equals_a_full_run(renamed, edited)
+    steps["pool"].replace_input_with(steps["pool"].all_input_nodes[0], steps["act"])
+    edited.graph.eliminate_dead_code()
+    bypassed = cache.after(edited)
+    assert bypassed.ran == ("pool", "flatten", "d")
+    equals_a_full_run(bypassed, edited)
+
+
+def test_arguments_that_look_alike_are_told_apart(x: torch.Tensor) -> None:
+    def summed(keep: object) -> fx.GraphModule:
+        graph = fx.Graph()
+        graph.output(graph.call_function(torch.sum, (graph.placeholder("x"), [1, 2]), {"keepdim": keep}))
+        return fx.GraphModule(nn.Module(), graph)
+
+    cache = NodeCache.of(summed(False), x)
+    assert cache.after(summed(False)).ran == ()
+    assert cache.after(summed(True)).ran == ("sum_1",)
+    assert cache.after(summed(True)).trace.output.shape == (1, 1, 1, 8)
+
+
+def test_slices_dicts_and_stored_numbers(x: torch.Tensor) -> None:
+    def cropped(end: int, offset: torch.Tensor) -> fx.GraphModule:
+        root, graph = nn.Module(), fx.Graph()
+        root.register_buffer("offset", offset)
+        part = graph.call_method("__getitem__", (graph.placeholder("x"), (slice(None), slice(0, end))))
+        graph.output(graph.call_function(torch.add, (part, graph.get_attr("offset"))))
+        return fx.GraphModule(root, graph)
+
+    offset = torch.ones(1)
+    cache = NodeCache.of(cropped(2, offset), x)
+    assert cache.after(cropped(2, offset)).ran == ()
+    assert cache.after(cropped(2, torch.ones(1))).ran == ("offset", "add")
+    assert len(cache.after(cropped(1, offset)).ran) == 2
+
+
+def test_a_chain_of_edits_lets_old_weights_go(graph: fx.GraphModule, x: torch.Tensor) -> None:
+    import gc
+    import weakref
+
+    cache = NodeCache.of(graph, x)
+    first = None
+    for number in range(4):
+        edited = shared(graph)
+        edited.d = nn.Linear(4, 2)
+        if number == 0:
+            first = weakref.ref(edited.d.weight)
+        cache = cache.after(edited)
+        assert cache.ran == ("d",)
+    del edited
+    gc.collect()
+    assert first is not None
+    assert first() is None
+
+
+def test_what_cannot_be_run_and_what_is_not_there(graph: fx.GraphModule, x: torch.Tensor) -> None:
+    cache = NodeCache.of(graph, x)
+    with pytest.raises(BadInput, match="The network has no layer 'conv9', which was said to have changed"):
+        cache.after(graph, {"conv9"})
+    graph.d = nn.Linear(5, 2)
+    with pytest.raises(BadModel, match="layer d cannot work on this input of shape 1 x 3 x 8 x 8"):
+        cache.after(graph)

@@ -1,0 +1,50 @@
+"""Opens a file as `cutaway open` does and says how it ended; whatever is not a model or a sentence is an error."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Literal
+
+from cutaway.errors import BadModel
+from cutaway.formats.parts import OnlyView
+from cutaway.graph.shapes import layer_table
+from cutaway.model import open_model
+
+_LONGEST = 3_000
+_LARGEST_RUN = 128
+"""Side in px up to which an opened model's layer table is made, which runs the network once."""
+
+
+def outcome(path: Path) -> Literal["opened", "refused"]:
+    """Path -> "opened" (a Model whose layers can be listed) or "refused" (BadModel in one printable line).
+
+    Raises whatever else comes out, warnings included, and AssertionError for a sentence or a name that is none.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            model = open_model(path)
+            height, width = model.contract.size
+            if max(height, width) <= _LARGEST_RUN:
+                layer_table(model.graph, (model.contract.in_channels, height, width))
+        except BadModel as error:
+            _must_be_sentence(str(error))
+            if isinstance(error, OnlyView):
+                for row in error.view.rows:
+                    _must_be_printable(row.name, row.kind, row.note)
+                _must_be_printable(*error.view.nearest)
+            return "refused"
+    _must_be_printable(*model.classes, *model.card, *model.card.values())
+    return "opened"
+
+
+def _must_be_sentence(text: str) -> None:
+    assert 10 <= len(text) <= _LONGEST, f"a sentence of {len(text)} characters: {text[:200]!r}"
+    _must_be_printable(text)
+
+
+def _must_be_printable(*texts: str) -> None:
+    for text in texts:
+        bad = next((c for c in text if not c.isprintable()), "")
+        assert not bad, f"{bad!r} in {text[:300]!r}"
