@@ -70,10 +70,14 @@ def main(chosen: list[str]) -> int:
 
 
 def write(rows: list[dict[str, Any]]) -> None:
-    versions = {m.__name__: m.__version__ for m in (torch, torchvision, onnx, onnxruntime)}
-    document = {"made_by": "scripts/coverage_onnx.py", "reference": "onnxruntime", "versions": versions, "rows": rows}
     TABLE.parent.mkdir(parents=True, exist_ok=True)
+    document = {"command": "python scripts/coverage_onnx.py", "rows": rows}
     TABLE.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def versions(exporter: str) -> str:
+    others = ", ".join(f"{m.__name__} {m.__version__}" for m in (torchvision, onnx, onnxruntime))
+    return f"torch {torch.__version__} ({exporter}), {others}"
 
 
 def row(name: str, words: str, opset: int | None, dynamo: bool) -> dict[str, Any]:
@@ -83,7 +87,7 @@ def row(name: str, words: str, opset: int | None, dynamo: bool) -> dict[str, Any
         path = Path(folder) / f"{name}.onnx"
         export(network, side, path, opset, dynamo)
         written = {o.domain: o.version for o in onnx.load(path, load_external_data=False).opset_import}[""]
-        found: dict[str, Any] = {"format": f"ONNX opset {written}", "exporter": words, "network": name}
+        found: dict[str, Any] = {"format": f"ONNX opset {written}", "network": name, "versions": versions(words)}
         try:
             parts = read_model_file(path)
         except BadModel as error:

@@ -25,6 +25,46 @@ if TYPE_CHECKING:
     from cutaway.model import open_model as open_model
     from cutaway.model import save_model as save_model
     from cutaway.reports import Report as Report
+    from cutaway.surgery.activations import SetActivation as SetActivation
+    from cutaway.surgery.channels import KeepOnly as KeepOnly
+    from cutaway.surgery.channels import ScaleChannels as ScaleChannels
+    from cutaway.surgery.channels import Silence as Silence
+    from cutaway.surgery.dropout import SetDropout as SetDropout
+    from cutaway.surgery.filters import SetClassCount as SetClassCount
+    from cutaway.surgery.filters import SetFilters as SetFilters
+    from cutaway.surgery.fit import FitInput as FitInput
+    from cutaway.surgery.groups import SetGroups as SetGroups
+    from cutaway.surgery.inputs import SetClasses as SetClasses
+    from cutaway.surgery.inputs import SetInput as SetInput
+    from cutaway.surgery.inputs import SetInputSize as SetInputSize
+    from cutaway.surgery.kernel_size import SetKernelSize as SetKernelSize
+    from cutaway.surgery.kernels import FlipKernels as FlipKernels
+    from cutaway.surgery.kernels import RotateKernels as RotateKernels
+    from cutaway.surgery.kernels import SetKernel as SetKernel
+    from cutaway.surgery.layers import Insert as Insert
+    from cutaway.surgery.layers import Remove as Remove
+    from cutaway.surgery.layers import Replace as Replace
+    from cutaway.surgery.norms import FoldNorm as FoldNorm
+    from cutaway.surgery.norms import FreezeStatistics as FreezeStatistics
+    from cutaway.surgery.norms import RemoveNorm as RemoveNorm
+    from cutaway.surgery.norms import ResetStatistics as ResetStatistics
+    from cutaway.surgery.norms import SetEpsilon as SetEpsilon
+    from cutaway.surgery.pooling import SetPooling as SetPooling
+    from cutaway.surgery.refusal import Refusal as Refusal
+    from cutaway.surgery.rewire import Rewire as Rewire
+    from cutaway.surgery.strides import SetDilation as SetDilation
+    from cutaway.surgery.strides import SetPadding as SetPadding
+    from cutaway.surgery.strides import SetStride as SetStride
+    from cutaway.surgery.together import Together as Together
+    from cutaway.surgery.weights import AddNoise as AddNoise
+    from cutaway.surgery.weights import RandomiseWeights as RandomiseWeights
+    from cutaway.surgery.weights import RoundWeights as RoundWeights
+    from cutaway.surgery.weights import ScaleBias as ScaleBias
+    from cutaway.surgery.weights import ScaleWeights as ScaleWeights
+    from cutaway.surgery.weights import SetBias as SetBias
+    from cutaway.surgery.weights import SetWeight as SetWeight
+    from cutaway.surgery.weights import SwapChannels as SwapChannels
+    from cutaway.surgery.weights import ZeroWeights as ZeroWeights
     from cutaway.verbs.animate import animate as animate
     from cutaway.verbs.check import check as check
     from cutaway.verbs.compare import compare as compare
@@ -33,12 +73,15 @@ if TYPE_CHECKING:
     from cutaway.verbs.evaluate import evaluate as evaluate
     from cutaway.verbs.export import export as export
     from cutaway.verbs.filters import filters as filters
+    from cutaway.verbs.heal import heal as heal
     from cutaway.verbs.networks import networks as networks
     from cutaway.verbs.open import open as open
     from cutaway.verbs.predict import predict as predict
+    from cutaway.verbs.rank import rank as rank
     from cutaway.verbs.recognise import recognise as recognise
     from cutaway.verbs.report import report as report
     from cutaway.verbs.run import Run as Run
+    from cutaway.verbs.shift import shift as shift
     from cutaway.verbs.silent import silent as silent
     from cutaway.verbs.sweep import sweep as sweep
     from cutaway.verbs.train import resume as resume
@@ -60,6 +103,49 @@ _HOMES = {
     "open_model": "cutaway.model",
     "save_model": "cutaway.model",
     "Report": "cutaway.reports",
+    "heal": "cutaway.verbs.heal",
+    "rank": "cutaway.verbs.rank",
+    "shift": "cutaway.verbs.shift",
+    "SetActivation": "cutaway.surgery.activations",
+    "KeepOnly": "cutaway.surgery.channels",
+    "ScaleChannels": "cutaway.surgery.channels",
+    "Silence": "cutaway.surgery.channels",
+    "SetDropout": "cutaway.surgery.dropout",
+    "SetClassCount": "cutaway.surgery.filters",
+    "SetFilters": "cutaway.surgery.filters",
+    "FitInput": "cutaway.surgery.fit",
+    "SetGroups": "cutaway.surgery.groups",
+    "SetClasses": "cutaway.surgery.inputs",
+    "SetInput": "cutaway.surgery.inputs",
+    "SetInputSize": "cutaway.surgery.inputs",
+    "SetKernelSize": "cutaway.surgery.kernel_size",
+    "FlipKernels": "cutaway.surgery.kernels",
+    "RotateKernels": "cutaway.surgery.kernels",
+    "SetKernel": "cutaway.surgery.kernels",
+    "Insert": "cutaway.surgery.layers",
+    "Remove": "cutaway.surgery.layers",
+    "Replace": "cutaway.surgery.layers",
+    "FoldNorm": "cutaway.surgery.norms",
+    "FreezeStatistics": "cutaway.surgery.norms",
+    "RemoveNorm": "cutaway.surgery.norms",
+    "ResetStatistics": "cutaway.surgery.norms",
+    "SetEpsilon": "cutaway.surgery.norms",
+    "SetPooling": "cutaway.surgery.pooling",
+    "Refusal": "cutaway.surgery.refusal",
+    "Rewire": "cutaway.surgery.rewire",
+    "SetDilation": "cutaway.surgery.strides",
+    "SetPadding": "cutaway.surgery.strides",
+    "SetStride": "cutaway.surgery.strides",
+    "Together": "cutaway.surgery.together",
+    "AddNoise": "cutaway.surgery.weights",
+    "RandomiseWeights": "cutaway.surgery.weights",
+    "RoundWeights": "cutaway.surgery.weights",
+    "ScaleBias": "cutaway.surgery.weights",
+    "ScaleWeights": "cutaway.surgery.weights",
+    "SetBias": "cutaway.surgery.weights",
+    "SetWeight": "cutaway.surgery.weights",
+    "SwapChannels": "cutaway.surgery.weights",
+    "ZeroWeights": "cutaway.surgery.weights",
     "animate": "cutaway.verbs.animate",
     "check": "cutaway.verbs.check",
     "edit": "cutaway.verbs.edit",

@@ -11,6 +11,7 @@ CutawayError            anything a person can put right; the command line prints
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Literal
 
 PictureCode = Literal[
@@ -55,7 +56,13 @@ class BadPicture(CutawayError):
 
 
 class BadModel(CutawayError):
-    """A file that is not a model Cutaway can open, or a model that does not fit the data."""
+    """A file that is not a model Cutaway can open, or a model that does not fit the data.
+
+    Names out of files stand in these sentences: what would break a line or steer a terminal is left out of them.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(one_line(sentence))
 
 
 class MissingExtra(CutawayError):
@@ -71,6 +78,27 @@ class Offline(CutawayError):
 
 class Stopped(CutawayError):
     """The person stopped the work; what was done is kept."""
+
+
+def one_line(text: str, most: int = 2_000, raw_bytes: bool = False) -> str:
+    """Text out of a file -> the same in one line that any terminal can show, at most `most` characters of it.
+
+    Line breaks and tabs become spaces, other control characters, marks that turn the writing direction and halves of
+    characters "?"; letters of all languages stay. `raw_bytes` keeps what os.fsdecode made of a name that is not UTF-8.
+    """
+    if len(text) <= most and text.isprintable():
+        return text
+    cut = text if len(text) <= most else f"{text[: most - 60]} ... {text[-50:]}"
+    return "".join(_shown(c, raw_bytes) for c in cut)
+
+
+def _shown(c: str, raw_bytes: bool) -> str:
+    if c.isprintable() or (raw_bytes and "\udc80" <= c <= "\udcff"):
+        return c
+    if c in "\n\r\t\v\f\x85\u2028\u2029":
+        return " "
+    turns = "\u202a" <= c <= "\u202e" or "\u2066" <= c <= "\u2069"
+    return "?" if turns or unicodedata.category(c) in ("Cc", "Cs", "Cn", "Co") else c
 
 
 def must_be(name: str, what: str, got: object) -> BadInput:

@@ -145,6 +145,8 @@ CASES: list[tuple[Prepare, str, str]] = [
     (damaged_model, "predict torn.safetensors shapes", "torn.safetensors"),
     (no_model, "predict notes.h5 shapes", "notes.h5"),
     (nothing, "predict nothing.safetensors shapes", "nothing.safetensors"),
+    (nothing, f"predict {'a' * 300}.h5 shapes", "... is longer than the name of a file can be; give a shorter one."),
+    (nothing, "watch shapes.safetensors sample:cat --order no", "'--order': 'no' is not one of 'contrast', 'strength'"),
     (nothing, "predict nothing shapes", "There is no run 'nothing'; runs here: none yet."),
     (a_run, "predict old shapes", "The folder runs/old holds no model.safetensors; a run has one after"),
     (damaged_model, "evaluate torn.safetensors shapes", "torn.safetensors"),

@@ -83,3 +83,13 @@ def test_what_is_no_kernel_is_said() -> None:
         kernels_block(np.zeros((3, 3)))
     with pytest.raises(BadInput, match=r"kernels must be finite numbers\. Got '1 that are not'"):
         kernels_block(np.array([np.nan, 1.0]).reshape(1, 1, 1, 2))
+
+
+def test_outputs_over_few_inputs_stand_side_by_side() -> None:
+    few = kernels_block(np.random.default_rng(0).normal(size=(16, 6, 5, 5)))
+    assert told(few).count("input channel") == 3
+    assert len(rasters(few)) == 16 * 6
+    assert max(m.x + m.width for m in rasters(few)) <= 1520
+    many = kernels_block(np.random.default_rng(0).normal(size=(16, 32, 3, 3)))
+    assert told(many).count("input channel") == 1
+    assert few.height < many.height

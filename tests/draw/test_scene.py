@@ -6,6 +6,7 @@ import io
 import xml.etree.ElementTree as ET
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from cutaway.draw.scene import (
@@ -19,12 +20,14 @@ from cutaway.draw.scene import (
     Scene,
     Words,
     cut,
+    cut_middle,
     hatched,
     moved,
     number,
     page,
     width_of,
 )
+from cutaway.errors import BadInput
 
 DOTS = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [9, 9, 9]]], np.uint8)
 
@@ -96,3 +99,21 @@ def test_page_stacks_blocks_and_moves_lines_with_them() -> None:
 
 def test_numbers() -> None:
     assert [number(v) for v in (3.14159, -0.0001234, 0.0)] == ["3.14", "−0.000123", "0"]
+
+
+def test_a_long_name_keeps_both_ends() -> None:
+    name = "features.denseblock2.denselayer12.relu2"
+    shown = cut_middle(name, 150, 16, strong=True)
+    start, end = shown.split("…")
+    assert name.startswith(start)
+    assert name.endswith(end)
+    assert abs(len(start) - len(end)) <= 1
+    assert width_of(shown, 16, strong=True) <= 150
+    assert cut_middle("conv1", 150, 16) == "conv1"
+    assert cut_middle("conv1", 1, 16) == "…"
+
+
+def test_a_very_long_page_has_one_pixel_to_a_point_and_a_longer_one_is_told() -> None:
+    assert Scene(1600, 20_000, "long", ()).image().size == (1600, 20_000)
+    with pytest.raises(BadInput, match=r"The picture would have 1,600 x 90,000 px, more than most programs open; show"):
+        Scene(1600, 90_000, "longer", ()).png()

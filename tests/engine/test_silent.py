@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import fx, nn
 
-from cutaway.engine.silent import ChannelCounter, Silence, rule_of
+from cutaway.engine.silent import ChannelCounter, Silence, channels_last, rule_of
 from cutaway.engine.stream import stream
 from cutaway.engine.trace import trace_steps
 from cutaway.errors import BadInput
@@ -128,3 +128,25 @@ def test_a_batch_counts_whole_or_not_at_all() -> None:
     assert ChannelCounter(graph, ["0"]).found() == ()
     with pytest.raises(BadInput, match="no layer '9'"):
         ChannelCounter(graph, ["9"])
+
+
+class Permuted(nn.Module):
+    """A ConvNeXt block in small: norm and dense layer over channels that stand last, then back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm, self.dense = nn.Conv2d(3, 6, 3), nn.LayerNorm(6), nn.Linear(6, 6)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        maps = self.conv(x)
+        last = torch.nn.functional.layer_norm(maps.permute(0, 2, 3, 1), (6,))
+        return maps + torch.permute(self.dense(self.norm(last)), (0, 3, 1, 2))
+
+
+def test_channels_are_followed_through_permutes() -> None:
+    graph = trace(Permuted().eval())
+    last = {name: channels_last(graph, node) for name, node in steps_of(graph).items()}
+    values = trace_steps(graph, torch.randn(1, 3, 9, 9))  # maps of 7 x 7, so that 6 is the channels
+    assert len(last) == 7
+    assert last == {name: tuple(values[name].shape) == (1, 7, 7, 6) for name in last}
+    assert sum(last.values()) == 4

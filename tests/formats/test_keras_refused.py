@@ -70,7 +70,7 @@ WRONG_LAYERS = [
     (("GlobalMaxPooling2D", {"keepdims": 1}), "keepdims must be true or false; the file says 1"),
     (("ZeroPadding2D", {"padding": [1, 2, 3]}), r"padding must be \[\[top, bottom\], \[left, right\]\]; the file says"),
     (("ZeroPadding2D", {"padding": [-1, 2]}), r"padding must be \[\[top, bottom\], \[left, right\]\]; the file says"),
-    (("ZeroPadding2D", {"padding": 900_000}), "numbers of one picture; at most 536,870,912 are accepted"),
+    (("ZeroPadding2D", {"padding": 900_000}), "numbers of one picture; at most 67,108,864 are accepted"),
     (("UpSampling2D", {"interpolation": "bicubic"}), "interpolation must be nearest or bilinear"),
     (("Resizing", {"height": 2, "width": 2, "crop_to_aspect_ratio": True}), "it sets crop_to_aspect_ratio"),
     (("Reshape", {"target_shape": "x"}), "target_shape must be 1 to 4 whole numbers"),

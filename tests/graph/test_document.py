@@ -163,7 +163,7 @@ REFUSED: list[tuple[str, Callable[[Document], object], str]] = [
     ("no nodes", lambda d: d.pop("nodes"), "graph is damaged"),
     ("nodes", lambda d: d.update(nodes=7), "graph is damaged"),
     ("depth", lambda d: d["nodes"][2].update(args=[deep(40)]), "values nested more than 20 deep"),
-    ("count", lambda d: d.update(nodes=d["nodes"] * 30_000), "has 150000 nodes; at most 100000 are accepted"),
+    ("count", lambda d: d.update(nodes=d["nodes"] * 3_000), "has 15000 nodes; at most 10000 are accepted"),
     ("tensor", lambda d: d["constants"].update({"lost": "buffer"}), "has no tensor lost, which its graph reads"),
     (
         "shape",

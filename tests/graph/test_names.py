@@ -33,3 +33,5 @@ def test_a_name_that_is_not_there_is_answered_with_the_nearest() -> None:
         step_named(trace(Twice()), "block.1")
     with pytest.raises(BadInput, match=r"no layer '###'. The first are x, block.0"):
         step_named(trace(Twice()), "###")
+    with pytest.raises(BadInput, match=r"no layer 'block'. Nearest: block.0, block_1\."):
+        step_named(trace(Twice()), "block")

@@ -78,7 +78,7 @@ def test_other_views_of_one_memory_keep_their_own_values(make_model: Make, tmp_p
     network[0].weight, network[1].weight = nn.Parameter(memory), nn.Parameter(memory.T)
     network[2].weight, network[0].bias = nn.Parameter(memory[:2]), nn.Parameter(memory[1])
     network[1].bias = nn.Parameter(torch.zeros(1).expand(4))
-    model = make_model(network)
+    model = make_model(network, contract=InputContract((4, 4)))
     save_model(model, tmp_path / "m.safetensors")
     back = tensors_of(open_model(tmp_path / "m.safetensors").graph)
     assert all(torch.equal(tensor, back[name]) for name, tensor in tensors_of(model.graph).items())

@@ -44,7 +44,8 @@ def test_a_wrong_value_is_told(name: str, value: Any, sentence: str) -> None:
 
 def test_modes_differ_where_they_should() -> None:
     by_mode = {mode: recipe_for(mode) for mode in MODES}
-    assert by_mode["scratch"] == Recipe()
+    assert by_mode["scratch"] == Recipe(optimizer="muon")
+    assert by_mode["finetune"].optimizer == "adamw"
     assert (by_mode["frozen"].optimizer, by_mode["frozen"].epochs) == ("sgd", 30)
     assert by_mode["finetune"].lr < by_mode["scratch"].lr
     assert all(recipe.mode == mode for mode, recipe in by_mode.items())

@@ -77,3 +77,11 @@ def test_networks_of_the_same_family(cli: Cli) -> None:
     assert (plain["only_a"], plain["settings"]) == (0, 0)
     assert plain["a"]["parameters"] == 11_689_512
     assert plain["only_b"] == plain["b"]["layers"] - plain["a"]["layers"]
+
+
+def test_answers_of_models_that_share_no_class_name_are_not_counted(first: Path, cli: Cli) -> None:
+    model = ca.open_model(first)
+    renamed = dataclasses.replace(model, classes=tuple(f"other {name}" for name in model.classes))
+    said = cli("compare", first, ca.save_model(renamed, Path("renamed.safetensors")), "sample:cat").out
+    assert "No class has the same name in both" in said
+    assert "likeliest class differs" not in said

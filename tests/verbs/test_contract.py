@@ -39,6 +39,14 @@ ASKED: dict[str, dict[str, Any]] = {
     "filters": {"model": "runs/first", "out": "filters.png"},
     "unfold": {"model": "runs/first", "picture": "sample:cat", "at": "conv1[0,1,2]", "out": "unfold.svg"},
     "animate": {"model": "runs/first", "picture": "sample:cat", "frames": 4, "out": "animate.gif"},
+    "edit": {"model": "runs/first", "set": ("all.activation=tanh",), "out": "edited.safetensors"},
+    "effect": {
+        "model": "runs/first",
+        "edited": "runs/first",
+        "pictures": ("sample:cat", "shapes"),
+        "out": "effect.png",
+    },
+    "vary": {"model": "runs/first", "data": "shapes", "knob": ("all.activation=relu,tanh",), "out": "vary.png"},
     "sweep": {"data": "shapes", "vary": ("depth=2,3", "filters=4"), "epochs": 1, "threads": 1},
 }
 TIMES = {"seconds", "timings", "created", "peak_memory_mb", "processor"}

@@ -26,3 +26,10 @@ def test_onnx_by_default_beside_what_is_there(home: Path, cli: Cli) -> None:
 def test_a_kind_that_does_not_exist() -> None:
     with pytest.raises(BadInput, match=r"to must be onnx, pt2 or safetensors\. Got 'tflite'"):
         ca.export("runs/first", to="tflite")
+
+
+def test_a_file_of_ours_says_what_it_was_made_from(home: Path, cli: Cli) -> None:
+    onnx = ca.export(str(home / "runs" / "first")).path
+    made = ca.export(str(onnx), to="safetensors")
+    assert ca.open(str(made.path)).format.startswith("Cutaway file made from ONNX opset")
+    assert "logits of classes: 3 (circle, cross, square)" in cli("export", onnx, "--to", "pt2").out

@@ -37,6 +37,8 @@ def test_ends_of_stages_then_rows_of_numbers(small: tuple[fx.GraphModule, dict[s
 def test_families_kinds_names_and_all(small: tuple[fx.GraphModule, dict[str, tuple[int, ...]]]) -> None:
     assert choose_layers(*small, "conv") == ("0", "4")
     assert choose_layers(*small, "maxpool2d") == ("3", "5")
+    blocks = traced(nn.Sequential(nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU()), nn.Sequential(nn.Conv2d(4, 4, 1))))
+    assert choose_layers(*blocks, "0") == ("0.0", "0.1")
     assert choose_layers(*small, " 4, 0 ,activation") == ("0", "2", "4", "8")
     assert len(choose_layers(*small, "all")) == 12
 

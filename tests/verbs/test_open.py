@@ -22,7 +22,17 @@ def test_a_run_and_its_file_are_the_same(first: Path) -> None:
     assert run.bytes == file.bytes == (first / "model.safetensors").stat().st_size
     assert run.classes == ("circle", "cross", "square")
     assert run.answer == "full"
+    assert run.format == file.format == "Cutaway file"
     assert [row.to_dict() for row in run.rows] == [row.to_dict() for row in file.rows]  # type: ignore[union-attr]
+
+
+def test_a_folder_is_answered_with_the_models_in_it(here: Path) -> None:
+    (here / "models").mkdir()
+    with pytest.raises(BadInput, match="models is a folder, not a model; give a model file, or the folder of a run"):
+        ca.open("models")
+    (here / "models" / "keras_model.h5").touch()
+    with pytest.raises(BadInput, match=r"models is a folder, not a model; give a file in it: keras_model\.h5\."):
+        ca.open("models")
 
 
 def test_figures_are_those_of_the_model(first: Path) -> None:

@@ -28,3 +28,13 @@ def test_what_was_asked_is_taken(here: Path) -> None:
     (here / "file").touch()
     with pytest.raises(BadInput, match="Results cannot go to file: file is a file, not a folder"):
         picture_file("file/a.png", "watch", "net.h5")
+
+
+def test_a_file_that_takes_no_bytes_is_told_before_the_work(here: Path) -> None:
+    with pytest.raises(BadInput, match=r"Results cannot go to a+\.png \(File name too long\); choose another --out\."):
+        picture_file("a" * 300 + ".png", "watch", "net.h5")
+    (here / "old.png").write_bytes(b"as it was")
+    assert picture_file("old.png", "watch", "net.h5") == Path("old.png")
+    assert (here / "old.png").read_bytes() == b"as it was"
+    assert picture_file("new.png", "watch", "net.h5") == Path("new.png")
+    assert not (here / "new.png").exists()

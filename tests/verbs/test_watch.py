@@ -148,3 +148,24 @@ def test_the_teachable_machine_model(shared_data: Path, here: Path) -> None:
     shares = dict(result.top)
     assert shares["Dog"] == pytest.approx(0.533, abs=2e-3), "research/inspect.md, tf_keras"
     assert (here / "watch-keras_model.png").exists()
+
+
+class ChannelsLast(nn.Module):
+    """What a ConvNeXt block does: a norm over channels that stand last for a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 6, 3, padding=1), nn.LayerNorm(6)
+        self.head = nn.Linear(6, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.norm(self.conv(x).permute(0, 2, 3, 1)).mean((1, 2)))
+
+
+def test_channels_that_stand_last_are_still_maps(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    file = save_model(Model(trace(ChannelsLast().eval()), CONTRACT, CLASSES), tmp_path / "last.safetensors")
+    found = ca.watch(str(file), "sample:cat", layers="norm", out=str(tmp_path / "a.svg"))
+    (norm,) = found.layers
+    assert norm.shape == (6, 32, 32)
+    assert "6 maps of 32 × 32" in (tmp_path / "a.svg").read_text(encoding="utf-8")

@@ -143,7 +143,9 @@ def test_the_files_own_classes_and_contract_win_and_a_thousand_classes_are_image
     whole = state_of(timm.create_model("lcnet_050"))
     fit = matching.match(whole, "n.pth")
     assert fit is not None
-    assert matching.filled(fit, whole, "n.pth").classes[0].startswith("tench")
+    named = matching.filled(fit, whole, "n.pth")
+    assert named.classes[0].startswith("tench")
+    assert "those that the network was published with were assumed" in named.card["notes"]
 
 
 @pytest.mark.parametrize("name", PLAIN)

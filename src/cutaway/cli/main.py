@@ -9,7 +9,7 @@ import json
 import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 import typer
@@ -28,8 +28,9 @@ _PLACED = ("run", "pictures")
 
 def main() -> None:
     """Runs the command line; ends the process with 0, 2 (a sentence on standard error) or 130 (stopped)."""
+    words = sys.argv[1:] or ["--help"]
     try:
-        code = make_app()(sys.argv[1:] or ["--help"], prog_name="cutaway", standalone_mode=False)
+        code = make_app(_asked(words))(words, prog_name="cutaway", standalone_mode=False)
     except SystemExit as ended:  # Rich and Typer end with 1 where the reader of our output is gone
         code = 0 if ended.code == 1 else ended.code
     except Exception as error:
@@ -40,8 +41,13 @@ def main() -> None:
     sys.exit(code or 0)
 
 
-def make_app() -> typer.Typer:
-    """() -> the command line, with one command per verb."""
+def _asked(words: list[str]) -> set[str] | None:
+    """Words of the command line -> the verbs whose flags are needed; None: all, where a shell asks what can follow."""
+    return None if "_CUTAWAY_COMPLETE" in os.environ else {w for w in words[:1] if not w.startswith("-")}
+
+
+def make_app(read: Container[str] | None = None) -> typer.Typer:
+    """Verbs whose flags are read (None: all; it takes time) -> the command line, with one command per verb."""
     app = typer.Typer(
         name="cutaway",
         add_completion=True,
@@ -51,8 +57,13 @@ def make_app() -> typer.Typer:
     )
     app.callback()(_top)
     for name in VERBS:
-        app.command(name, help=_help(verb(name)))(command_for(verb(name)))
+        command = command_for(verb(name)) if read is None or name in read else _unread
+        app.command(name, help=_help(verb(name)))(command)
     return app
+
+
+def _unread() -> None:
+    """Stands for a verb that this command line does not ask for."""
 
 
 def _version(asked: bool) -> None:
@@ -87,6 +98,9 @@ def command_for(verb_: Verb[..., Any]) -> Callable[..., None]:
             # The reader of our output is gone (`cutaway networks | head`): nothing is wrong.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                _say(f"{str(error.filename)[:40]}... is longer than the name of a file can be; give a shorter one.")
+                raise typer.Exit(2) from None
             if error.errno not in _DISK:
                 raise
             what = f"{error.filename} cannot be written" if error.filename else "A file cannot be written"
@@ -118,7 +132,8 @@ def _parameter(field: Field) -> inspect.Parameter:
         default = typer.Argument(list(field.default) if many else field.default, help=field.help, show_default=False)
     else:
         value = list(field.default) if many else field.default
-        default = typer.Option(value, help=field.help, show_default=value not in (None, "", []))
+        short = ("--out", "-o") if field.name == "out" else ()
+        default = typer.Option(value, *short, help=field.help, show_default=value not in (None, "", []))
     return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
 
 
@@ -154,7 +169,7 @@ def to_plain(value: Any) -> Any:
 def _usage(error: Any) -> str:
     """Typer's error about the command line -> one sentence that names the command and where to read on."""
     command = getattr(getattr(error, "ctx", None), "command_path", "cutaway")
-    message = " ".join(error.format_message().split()).rstrip(".")
+    message = " ".join(error.format_message().split()).replace("Value error, ", "").rstrip(".")
     end = " See" if message.endswith("?") else "; see"
     return f"{command}: {message[:1].lower()}{message[1:]}{end} {command} --help."
 

@@ -10,12 +10,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cutaway.cli.columns import fitted
 from cutaway.cli.show_open import amount, shape_text
 
 _MOST = 40
 _MOST_PICTURES = 20
 _ALIKE = ("equal", "rounding")
 _FOLDED = ("equal", "only a", "only b")
+_FOLDS = {"layer": 30, "what differs": 24}  # characters that are enough where a line is short
+_WRAPPED = ("a", "b", "picture", *_FOLDS)
+_MEANINGS = {
+    "largest": "greatest difference of a weight",
+    "of norm": "the difference's norm over that of a's weights",
+    "corr.": "correlation of the weights",
+}
 
 
 def show(console: Console, result: Any) -> None:
@@ -77,10 +85,8 @@ def _layers(console: Console, found: Any) -> None:
     listed = sum(pair.status not in _ALIKE for pair in found.pairs)
     if not listed:
         return
-    left = [("layer", "left"), ("kind", "left"), ("output", "right"), ("what differs", "left")]
     figures = ["largest", "of norm", "corr."] if any(pair.weights for pair in found.pairs) else []
     figures += ["values"] if found.pictures else []
-    table = _table(*left, *((name, "right") for name in figures))
     lines: list[tuple[str, ...]] = []
     for status, group in itertools.groupby(found.pairs, key=lambda p: "equal" if p.status in _ALIKE else p.status):
         run = list(group)
@@ -88,27 +94,28 @@ def _layers(console: Console, found: Any) -> None:
             lines.append((*_folded(run, status), *_figures(run[-1], figures, None)))
             continue
         for pair in run:
-            cells = (escape(_both(pair)), pair.kind, shape_text(pair.shape), escape(_what(pair)))
+            cells = (_both(pair), pair.kind, shape_text(pair.shape), _what(pair))
             lines.append((*cells, *_figures(pair, figures, pair.weights)))
-    for line in lines[:_MOST]:
-        table.add_row(*line)
+    names = ("layer", "kind", "output", "what differs", *figures)
+    columns = dict(zip(names, zip(*lines[:_MOST], strict=True), strict=True))
+    kept = fitted(columns, console.width, ("corr.", "of norm", "kind", "output"), _FOLDS)
+    table = _table(*((name, "left" if name in ("layer", "kind", "what differs") else "right") for name in kept))
+    for line in zip(*kept.values(), strict=True):
+        table.add_row(*map(escape, line))
     console.print()
     console.print(table)
     if len(lines) > _MOST:
         console.print(f"[dim]The first {_MOST} lines; {listed:,} layers differ in all, --json lists every one.[/]")
-    if "largest" in figures:
-        console.print(
-            "[dim]largest: greatest difference of a weight; of norm: the difference's norm over that of a's weights; "
-            "corr.: correlation of the weights.[/]"
-        )
+    if said := [f"{name}: {meaning}" for name, meaning in _MEANINGS.items() if name in kept]:
+        console.print(f"[dim]{'; '.join(said)}.[/]")
 
 
 def _folded(run: list[Any], status: str) -> tuple[str, str, str, str]:
     """A run of layers of one status -> one line."""
-    first, last = (escape(_both(pair)) for pair in (run[0], run[-1]))
+    first, last = (_both(pair) for pair in (run[0], run[-1]))
     rounded = any(pair.status == "rounding" for pair in run)
     what = "equal but for rounding" if rounded else status
-    return f"[dim]{len(run):,} layers, {first} to {last}[/]", "", shape_text(run[-1].shape), escape(what)
+    return f"{len(run):,} layers, {first} to {last}", "", shape_text(run[-1].shape), what
 
 
 def _figures(pair: Any, figures: list[str], weights: Any) -> list[str]:
@@ -150,8 +157,9 @@ def _apart(value: float | None) -> str:
 def _pictures(console: Console, result: Any) -> None:
     found = result.found
     table = _table(("picture", "left"), ("a", "left"), ("b", "left"), ("difference", "right"))
+    alike = bool(set(found.a.classes) & set(found.b.classes))
     for p in found.pictures[:_MOST_PICTURES]:
-        style = "[yellow]{}[/]" if p.a[0] != p.b[0] else "{}"
+        style = "[yellow]{}[/]" if alike and p.a[0] != p.b[0] else "{}"
         cells = [style.format(escape(f"{name} {probability:.1%}")) for name, probability in (p.a, p.b)]
         table.add_row(escape(_named(p.name)), *cells, "" if p.difference is None else f"{p.difference:.2g}")
     console.print(table)
@@ -160,7 +168,10 @@ def _pictures(console: Console, result: Any) -> None:
     other = sum(p.a[0] != p.b[0] for p in found.pictures)
     known = [p.difference for p in found.pictures if p.difference is not None]
     largest = f"; probabilities differ by {max(known):.2g} at most" if known else ""
-    console.print(f"The likeliest class differs on {other:,} of {len(found.pictures):,} pictures{largest}.")
+    answers = f"The likeliest class differs on {other:,} of {len(found.pictures):,} pictures{largest}."
+    console.print(
+        answers if alike else "No class has the same name in both, so their answers cannot be set side by side."
+    )
     where = f"Their values part at {found.parts_at}" if found.parts_at else "Their values never part"
     console.print(f"{escape(where)} [dim](values: difference over a's, parted from 0.001 on).[/]")
     for name in result.unreadable:
@@ -170,5 +181,5 @@ def _pictures(console: Console, result: Any) -> None:
 def _table(*columns: tuple[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for name, justify in columns:
-        table.add_column(name, justify=justify, overflow="fold", no_wrap=name in ("kind", "output", "values"))
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=name not in _WRAPPED)
     return table

@@ -7,6 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from cutaway.cli.show_open import some
+
 
 def show(console: Console, made: Any) -> None:
     """Exported -> printed."""
@@ -16,4 +18,4 @@ def show(console: Console, made: Any) -> None:
     )
     gives = "probabilities" if made.probabilities else "logits"
     console.print(f"Input: {escape(made.input)}", soft_wrap=True)
-    console.print(f"Output: {gives} of {escape(', '.join(made.classes[:8]) or 'unnamed classes')}", soft_wrap=True)
+    console.print(f"Output: {gives} of classes: {escape(some(made.classes))}", soft_wrap=True)

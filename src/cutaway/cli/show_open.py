@@ -8,10 +8,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cutaway.cli.columns import fitted
+
 _BARS = " ▁▂▃▄▅▆▇█"
 _PLAIN_BARS = " ..::||##"
 _HIGH = 4  # lines of a histogram
-_NAME = 36  # characters of a name that keep their line
+_NAME = 36  # characters of a name or note that are enough
 
 
 def show(console: Console, result: Any) -> None:
@@ -38,7 +40,7 @@ def _header(console: Console, result: Any) -> None:
             console.print(f"Nearest known networks: {escape(', '.join(result.nearest))}.")
         return
     ends = "probabilities" if result.probabilities else "logits"
-    console.print(f"Classes: {escape(_some(result.classes))}; the network gives {ends}.")
+    console.print(f"Classes: {escape(some(result.classes))}; the network gives {ends}.")
     console.print(f"Input: {escape(result.input)}.")
     kept = f" and {result.statistics:,} running statistics of its norms" if result.statistics else ""
     layers = f"{len(result.rows):,} layers"
@@ -48,7 +50,8 @@ def _header(console: Console, result: Any) -> None:
         console.print(f"[dim]{escape(result.notes)}[/]")
 
 
-def _some(classes: tuple[str, ...]) -> str:
+def some(classes: tuple[str, ...]) -> str:
+    """Class names -> how many there are, and the first of them."""
     if not classes:
         return "not known"
     return f"{len(classes)} ({', '.join(classes[:8])}{', ...' if len(classes) > 8 else ''})"
@@ -68,24 +71,14 @@ def _table(console: Console, result: Any) -> None:
         columns["sees"] = [row.receptive.text if row.receptive else "" for row in last]
     else:
         columns["note"] = [row.note for row in result.shown]
-    _fitted(columns, console.width)
+    kept = fitted(columns, console.width, ("multiply-adds", "kind", "parameters"), {"layer": _NAME, "note": _NAME})
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in columns:
+    for name in kept:
         left, folds = name in ("layer", "kind", "note"), name in ("layer", "note")
         table.add_column(name, justify="left" if left else "right", overflow="fold", no_wrap=not folds)
-    for cells in zip(*columns.values(), strict=True):
+    for cells in zip(*kept.values(), strict=True):
         table.add_row(*map(escape, cells))
     console.print(table)
-
-
-def _fitted(columns: dict[str, list[str]], width: int) -> None:
-    """Columns give way, the least telling first, until the layers' names have room."""
-    wide = {name: max(map(len, (name, *cells))) + 2 for name, cells in columns.items()}
-    wide["layer"] = min(wide["layer"], _NAME)
-    wide.update({"note": min(wide["note"], _NAME)} if "note" in wide else {})
-    for name in ("multiply-adds", "parameters", "kind"):
-        if name in columns and sum(wide.values()) > width:
-            del columns[name], wide[name]
 
 
 def kind_of(row: Any) -> str:

@@ -9,7 +9,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-_SHOWN = 8
+from cutaway.cli.columns import fitted
+
+_SHOWN = 6
+_FOLDS = {"layer": 36, "which are silent": 34}  # characters that are enough where a line is short
 _FAILURES = 3
 _RULES = {
     "zero": "never above the threshold",
@@ -27,7 +30,7 @@ def show(console: Console, result: Any) -> None:
     )
     worth = [row for row in result.layers if row.silent or row.rare]
     if worth:
-        console.print(_table(worth))
+        console.print(_table(worth, console.width))
     quiet = len(result.layers) - len(worth)
     if worth and quiet:
         console.print(f"In the other {quiet} layer{'s' * (quiet != 1)} every channel fires.")
@@ -48,17 +51,23 @@ def show(console: Console, result: Any) -> None:
     console.print(f"Wrote [bold]{escape(str(result.path))}[/]", soft_wrap=True)
 
 
-def _table(rows: Sequence[Any]) -> Table:
+def _table(rows: Sequence[Any], width: int) -> Table:
+    columns = {
+        "layer": [row.name for row in rows],
+        "kind": [row.kind for row in rows],
+        "rule": [row.rule for row in rows],
+        "channels": [str(row.channels) for row in rows],
+        "silent": [str(len(row.silent)) for row in rows],
+        "rare": ["" if row.rare is None else str(len(row.rare)) for row in rows],
+        "which are silent": [_numbers(row.silent) for row in rows],
+    }
+    kept = fitted(columns, width, ("rule", "kind", "rare"), _FOLDS)
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("layer", "kind", "rule"):
-        table.add_column(column, no_wrap=True)
-    for column in ("channels", "silent", "rare"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("which are silent", overflow="fold")
-    for row in rows:
-        rare = "" if row.rare is None else str(len(row.rare))
-        cells = (str(row.channels), str(len(row.silent)), rare, _numbers(row.silent))
-        table.add_row(escape(row.name), escape(row.kind), row.rule, *cells)
+    for name in kept:
+        right = name in ("channels", "silent", "rare")
+        table.add_column(name, justify="right" if right else "left", overflow="fold", no_wrap=name not in _FOLDS)
+    for cells in zip(*kept.values(), strict=True):
+        table.add_row(*map(escape, cells))
     return table
 
 

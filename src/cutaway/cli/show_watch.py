@@ -8,19 +8,28 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cutaway.cli.columns import fitted
+
+_NAME = 30  # characters of a name that are enough
+
 
 def show(console: Console, result: Any) -> None:
     """WatchResult -> printed."""
+    columns = {
+        "layer": [row.name for row in result.layers],
+        "kind": [row.kind for row in result.layers],
+        "output": [" x ".join(map(str, row.shape)) for row in result.layers],
+    }
+    for what in ("min", "mean", "max"):
+        columns[what] = [f"{getattr(row, what):.3g}" for row in result.layers]
+    columns["silent"] = [f"{len(row.silent)} of {row.shape[0]}" if len(row.shape) == 3 else "" for row in result.layers]
+    kept = fitted(columns, console.width, ("kind", "mean"), {"layer": _NAME})
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("layer", no_wrap=True)
-    table.add_column("kind", no_wrap=True)
-    for column in ("output", "min", "mean", "max", "silent"):
-        table.add_column(column, justify="right", no_wrap=True)
-    for row in result.layers:
-        shape = " x ".join(map(str, row.shape))
-        silent = f"{len(row.silent)} of {row.shape[0]}" if len(row.shape) == 3 else ""
-        numbers = (f"{value:.3g}" for value in (row.min, row.mean, row.max))
-        table.add_row(escape(row.name), escape(row.kind), shape, *numbers, silent)
+    for name in kept:
+        left = name in ("layer", "kind")
+        table.add_column(name, justify="left" if left else "right", overflow="fold", no_wrap=name != "layer")
+    for cells in zip(*kept.values(), strict=True):
+        table.add_row(*map(escape, cells))
     console.print(table)
     best, *rest = (f"{name} {share:.1%}" for name, share in result.top[:3])
     after = f", {', '.join(rest)}" if rest else ""

@@ -36,6 +36,7 @@ MOST_OUT, MOST_IN = 16, 32
 GREY = 128
 _LARGEST = 180.0
 _NEARLY_ZERO = 0.01
+_ABREAST = 56.0  # between groups of outputs side by side
 
 
 def look_of(weights: NDArray[Any], *, sees_colours: bool) -> Look:
@@ -112,25 +113,31 @@ def _tiles(tiles: Pixels, numbers: NDArray[np.intp], strength: NDArray[np.float6
 
 
 def _grid(weights: NDArray[Any], colours: Range) -> Block:
-    """(O, I, kH, kW) -> one line per output channel, one column per input channel, the strongest of both."""
+    """(O, I, kH, kW) -> a line for each output channel, a column for each input channel, the strongest of both."""
     rows = np.sort(strongest(weights)[:MOST_OUT])
     columns = np.sort(strongest(weights.swapaxes(0, 1))[:MOST_IN])
     left, gap = 64.0, 6.0
     side = min(44.0, (WIDTH - left) / len(columns) - gap)
     factor = max(1, int(side * SHARP) // max(weights.shape[2:]))
     height, width = (n * factor / SHARP for n in weights.shape[2:])
-    marks: list[Mark] = [Words(0, 12, "output", 11, MUTED), Words(left, 12, "input channel", 11, MUTED)]
-    marks += [Words(left + c * (width + gap), 28, str(int(i)), 11, INK) for c, i in enumerate(columns)]
-    for r, o in enumerate(rows):
-        y = 34 + r * (height + gap)
-        marks.append(Words(left - 14, y + height / 2 + 4, str(int(o)), 11, INK, "end"))
-        for c, i in enumerate(columns):
-            x = left + c * (width + gap)
-            marks += [Raster(x, y, width, height, painted(weights[o, i], colours)),
-                      Box(x, y, width, height, None, RULE, 0.5)]  # fmt: skip
+    wide, high = left + len(columns) * (width + gap), height + gap
+    abreast = min(len(rows), int((WIDTH + _ABREAST) // (wide + _ABREAST)), 4)  # few inputs: outputs side by side
+    lines = math.ceil(len(rows) / abreast)
+    marks: list[Mark] = []
+    for start in range(0, len(rows), lines):
+        x0 = start // lines * (wide + _ABREAST)
+        marks += [Words(x0, 12, "output", 11, MUTED), Words(x0 + left, 12, "input channel", 11, MUTED)]
+        marks += [Words(x0 + left + c * (width + gap), 28, str(int(i)), 11, INK) for c, i in enumerate(columns)]
+        for r, o in enumerate(rows[start : start + lines]):
+            y = 34 + r * high
+            marks.append(Words(x0 + left - 14, y + height / 2 + 4, str(int(o)), 11, INK, "end"))
+            for c, i in enumerate(columns):
+                x = x0 + left + c * (width + gap)
+                marks += [Raster(x, y, width, height, painted(weights[o, i], colours)),
+                          Box(x, y, width, height, None, RULE, 0.5)]  # fmt: skip
     some = len(rows) < weights.shape[0] or len(columns) < weights.shape[1]
     note = f"; the {len(rows)} strongest of {weights.shape[0]} outputs, {len(columns)} of {weights.shape[1]} inputs"
-    drawn = Block(34 + len(rows) * (height + gap), tuple(marks))
+    drawn = Block(34 + lines * high, tuple(marks))
     return _below(_signed_legend(colours, note if some else ""), drawn)
 
 

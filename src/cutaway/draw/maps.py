@@ -25,6 +25,7 @@ from cutaway.draw.scene import (
     Raster,
     Words,
     cut,
+    cut_middle,
     hatched,
     moved,
     number,
@@ -75,13 +76,14 @@ def summary_of(values: NDArray[Any]) -> Summary:
 
 
 def silent_channels(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """(C, H, W) -> (C,): whether a channel is never above zero, or the same everywhere (where it has several places).
+    """(C, H, W) -> (C,): whether a channel is zero, or the same everywhere (where it has several places).
 
-    A channel with values that are not finite is not silent.
+    One that only goes below zero is not silent: before a ReLU, or behind a leaky one, it tells something. Nor is one
+    with values that are not finite.
     """
     flat = values.reshape(len(values), -1)
     constant = (flat.max(1) == flat.min(1)) & (flat.shape[1] > 1)
-    found: NDArray[np.bool_] = (constant | (flat.max(1) <= 0)) & np.isfinite(flat).all(1)
+    found: NDArray[np.bool_] = (constant | ~flat.any(1)) & np.isfinite(flat).all(1)
     return found
 
 
@@ -178,7 +180,7 @@ def _label(layer: LayerValues, told: Summary, colours: Range, scale: str, notes:
     size = " × ".join(map(str, told.shape[1:]))
     what = {3: f"{told.shape[0]} maps of {size}", 2: f"{told.shape[0]} × {size}", 1: f"{told.shape[0]} numbers"}
     marks: list[Mark] = [
-        Words(0, 14, cut(layer.name, wide, 16, strong=True), 16, strong=True),
+        Words(0, 14, cut_middle(layer.name, wide, 16, strong=True), 16, strong=True),
         Words(0, 32, cut(f"{layer.kind} · {what[len(told.shape)]}", wide, 13), 13, MUTED),
     ]
     if scale == "own":

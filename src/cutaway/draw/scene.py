@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from cutaway.draw.colours import Pixels as Pixels
 from cutaway.draw.colours import Rgb as Rgb
 from cutaway.draw.svg import tag, text
+from cutaway.errors import BadInput
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PilImage
@@ -26,6 +27,8 @@ PAGE_WIDTH = 1600.0
 MARGIN = 40.0
 SHARP = 2
 """Pixels of the PNG for each point."""
+MOST_PIXELS = 120_000_000
+"""Pixels of a PNG: beyond this a page of feature maps takes a GB to draw, and viewers refuse it."""
 PAPER: Rgb = (255, 255, 255)
 INK: Rgb = (28, 32, 36)
 MUTED: Rgb = (89, 98, 109)
@@ -105,7 +108,7 @@ class Scene:
     marks: tuple[Mark, ...]
 
     def png(self) -> bytes:
-        """-> PNG file's bytes, two pixels to a point."""
+        """-> PNG file's bytes, two pixels to a point; one where the page is very long. Raises BadInput beyond that."""
         out = io.BytesIO()
         self.image().save(out, "PNG", compress_level=6)
         return out.getvalue()
@@ -114,16 +117,17 @@ class Scene:
         """-> the PNG's pixels, as Pillow holds them."""
         from PIL import Image, ImageDraw
 
-        sheet = Image.new("RGB", (round(self.width * SHARP), round(self.height * SHARP)), PAPER)
+        sharp = _dots(self.width, self.height)
+        sheet = Image.new("RGB", (round(self.width * sharp), round(self.height * sharp)), PAPER)
         pen = ImageDraw.Draw(sheet)
         for mark in self.marks:
             if isinstance(mark, Raster):
-                size = (max(1, round(mark.width * SHARP)), max(1, round(mark.height * SHARP)))
+                size = (max(1, round(mark.width * sharp)), max(1, round(mark.height * sharp)))
                 way = Image.Resampling.LANCZOS if mark.smooth else Image.Resampling.NEAREST
                 made = Image.fromarray(mark.pixels).resize(size, way)
-                sheet.paste(made, (round(mark.x * SHARP), round(mark.y * SHARP)))
+                sheet.paste(made, (round(mark.x * sharp), round(mark.y * sharp)))
             else:
-                _ink(pen, mark)
+                _ink(pen, mark, sharp)
         return sheet
 
     def svg(self) -> str:
@@ -191,6 +195,16 @@ def cut(words: str, wide: float, size: float, strong: bool = False) -> str:
     return words.rstrip() + "…"
 
 
+def cut_middle(words: str, wide: float, size: float, strong: bool = False) -> str:
+    """A layer's name -> its beginning and its end, which tell it from its neighbours, with an ellipsis between."""
+    for left_out in range(len(words)):
+        kept = len(words) - left_out
+        shown = words if not left_out else words[: kept // 2] + "…" + words[len(words) - (kept - kept // 2) :]
+        if width_of(shown, size, strong) <= wide:
+            return shown
+    return "…"
+
+
 def number(value: float) -> str:
     """3.14159 -> "3.14"; -0.0001234 -> "−0.000123"; 0.0 -> "0"."""
     return f"{value:.3g}".replace("-", "−")
@@ -202,23 +216,32 @@ def text_of(words: str) -> str:
     return clean(words)
 
 
-def _ink(pen: ImageDraw, mark: Words | Box | Line) -> None:
+def _dots(width: float, height: float) -> int:
+    """Page's size -> pixels to a point. Raises BadInput where a PNG would be more than other programs open."""
+    for sharp in (SHARP, 1):
+        if width * height * sharp * sharp <= MOST_PIXELS:
+            return sharp
+    size = f"{round(width):,} x {round(height):,} px"
+    raise BadInput(f"The picture would have {size}, more than most programs open; show fewer layers, or write an .svg.")
+
+
+def _ink(pen: ImageDraw, mark: Words | Box | Line, sharp: int) -> None:
     if isinstance(mark, Words):
-        size = mark.size * SHARP
+        size = mark.size * sharp
         wide = width_of(mark.text, size, mark.strong)
-        x = mark.x * SHARP - {"start": 0.0, "middle": wide / 2, "end": wide}[mark.anchor]
+        x = mark.x * sharp - {"start": 0.0, "middle": wide / 2, "end": wide}[mark.anchor]
         for words, font in _runs(mark.text, size):
             bold = 0.018 * size if mark.strong else 0
-            pen.text((x, mark.y * SHARP), words, mark.colour, font, anchor="ls", stroke_width=bold)
+            pen.text((x, mark.y * sharp), words, mark.colour, font, anchor="ls", stroke_width=bold)
             x += font.getlength(words)
     elif isinstance(mark, Line):
-        ends = [(mark.x * SHARP, mark.y * SHARP), (mark.to_x * SHARP, mark.to_y * SHARP)]
-        pen.line(ends, mark.colour, max(1, round(mark.thick * SHARP)))
+        ends = [(mark.x * sharp, mark.y * sharp), (mark.to_x * sharp, mark.to_y * sharp)]
+        pen.line(ends, mark.colour, max(1, round(mark.thick * sharp)))
     else:
-        left, top = round(mark.x * SHARP), round(mark.y * SHARP)
-        right, bottom = round((mark.x + mark.width) * SHARP) - 1, round((mark.y + mark.height) * SHARP) - 1
+        left, top = round(mark.x * sharp), round(mark.y * sharp)
+        right, bottom = round((mark.x + mark.width) * sharp) - 1, round((mark.y + mark.height) * sharp) - 1
         pen.rectangle(
-            (left, top, max(left, right), max(top, bottom)), mark.fill, mark.edge, max(1, round(mark.thick * SHARP))
+            (left, top, max(left, right), max(top, bottom)), mark.fill, mark.edge, max(1, round(mark.thick * sharp))
         )
 
 

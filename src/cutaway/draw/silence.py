@@ -20,7 +20,7 @@ from cutaway.draw.scene import (
     Mark,
     Scene,
     Words,
-    cut,
+    cut_middle,
     moved,
     page,
 )
@@ -71,7 +71,7 @@ def _column(rows: Sequence[Row], wide: float, end: float) -> list[Mark]:
         silent, rare = (min(bar, bar * n / row.channels / end) for n in (row.silent, row.rare or 0))
         quiet = not row.silent
         marks += [
-            Words(name, y + 16, cut(row.name, name, 14), 14, MUTED if quiet else INK, "end"),
+            Words(name, y + 16, cut_middle(row.name, name, 14), 14, MUTED if quiet else INK, "end"),
             Box(name + 14, y + 3, bar, 18, _TRACK),
             *([Box(name + 14, y + 3, silent, 18, BLUE)] if silent else []),
             *([Box(name + 14 + silent, y + 3, min(rare, bar - silent), 18, _RARE)] if rare else []),

@@ -334,7 +334,7 @@ def _numbers(numbers: NDArray[np.float64], x: float, y: float, side: float, scal
     for r, row in enumerate(numbers):
         for c, value in enumerate(row):
             words = _two(float(value), scale)
-            size = min(0.33 * side, 1.45 * side / max(1, len(words)))
+            size = min(0.33 * side, 0.9 * side / max(1.0, width_of(words, 20) / 20))
             spot = (x + (c + 0.5) * side, y + (r + 0.5) * side + 0.36 * size)
             marks.append(Words(*spot, words, size, ink(r, c), "middle"))
     return marks

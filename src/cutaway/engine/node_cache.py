@@ -32,16 +32,19 @@ class NodeCache:
     @classmethod
     def of(cls, graph: fx.GraphModule, x: torch.Tensor) -> NodeCache:
         """Graph, prepared input (N, C, H, W) -> the cache of a full run. Raises BadModel as `trace_steps` does."""
-        return _cache(graph, x, {}, Numbers(), ())
+        return _cache(graph, x, {}, Numbers(), (), False)
 
-    def after(self, graph: fx.GraphModule, changed: Collection[str] = ()) -> NodeCache:
+    def after(self, graph: fx.GraphModule, changed: Collection[str] = (), *, pure: bool = False) -> NodeCache:
         """Edited graph, names of its changed steps -> its cache on the same input; unchanged steps are not run again.
 
         Added, removed, renamed and rewired steps are found by themselves, as are settings, replaced weights and weights
-        written in place; `changed` is for what leaves no mark (`weight.data[0] = 0`). Equal to a full run, bit for bit.
+        written in place; `changed` is for what leaves no mark (`weight.data[0] = 0`). `pure`: the graph was made by
+        edits (surgery), which never write into a layer they share: then layers are not looked through. Equal to a full
+        run, bit for bit.
+
         Raises BadInput for a name that is not there, BadModel naming the layer that cannot work on what it gets.
         """
-        return _cache(graph, self.x, self._values, self._numbers.copy(), changed)
+        return _cache(graph, self.x, self._values, self._numbers.copy(), changed, pure)
 
 
 def rerun(graph: fx.GraphModule, cache: NodeCache, changed: Collection[str] = ()) -> Trace:
@@ -50,9 +53,14 @@ def rerun(graph: fx.GraphModule, cache: NodeCache, changed: Collection[str] = ()
 
 
 def _cache(
-    graph: fx.GraphModule, x: torch.Tensor, known: dict[int, Any], numbers: Numbers, changed: Collection[str]
+    graph: fx.GraphModule,
+    x: torch.Tensor,
+    known: dict[int, Any],
+    numbers: Numbers,
+    changed: Collection[str],
+    pure: bool,
 ) -> NodeCache:
-    number = numbers.of(graph, changed)
+    number = numbers.of(graph, changed, pure=pure)
     given = {node: known[n] for node, n in number.items() if n in known}
     given[input_of(graph)] = x
     names = {node: name for name, node in names_of(graph).items()}

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Collection
+import operator
+from collections.abc import Collection, Hashable
 from typing import Any
 
 import torch
@@ -37,57 +38,130 @@ class _Same:
         return hash((id(self._tensor), self._version))
 
 
+class _Seen:
+    """A layer as it was when it was numbered: while its settings and tensors are the very same objects, not written
+    into since, its number holds. Looking is ten times quicker than making its key again."""
+
+    __slots__ = ("_ids", "_layer", "_settings", "_stored", "_tensors", "_versions", "number")
+
+    def __init__(self, layer: nn.Module, number: int) -> None:
+        self._layer, self.number = layer, number
+        self._settings = list(vars(layer).values())
+        self._stored = _tensors(layer)  # held, as the settings are, so that no other object gets their places
+        self._ids = list(map(id, self._stored))
+        self._tensors = [t for t in self._stored if t is not None and not t.is_inference()]
+        self._versions = [t._version for t in self._tensors]
+
+    def is_still(self, layer: nn.Module) -> bool:
+        return (
+            layer is self._layer
+            and all(map(operator.is_, vars(layer).values(), self._settings))
+            and len(vars(layer)) == len(self._settings)
+            and list(map(id, _tensors(layer))) == self._ids
+            and [t._version for t in self._tensors] == self._versions
+        )
+
+
 class Numbers:
     """What a step computes -> its number. Copies share nothing, so a cache that was made stays as it is."""
 
-    def __init__(self, known: dict[Any, int] | None = None) -> None:
+    def __init__(
+        self,
+        known: dict[Any, int] | None = None,
+        layers: dict[Any, int] | None = None,
+        seen: dict[int, _Seen] | None = None,
+    ) -> None:
         self._known = dict(known or {})
+        self._layers = dict(layers or {})  # key of a layer -> its number
+        self._seen = seen or {}  # layers of the graph that was numbered last, by id; replaced as a whole
 
     def copy(self) -> Numbers:
-        return Numbers(self._known)
+        return Numbers(self._known, self._layers, self._seen)
 
     def only(self, numbers: Collection[int]) -> Numbers:
         """Numbers -> those of them; what the others held on to (weights of edits long gone) is let go."""
         wanted = set(numbers)
-        return Numbers({key: n for key, n in self._known.items() if n in wanted})
+        kept = Numbers(self._known, self._layers, self._seen)  # copied and then thinned: keys are not hashed again
+        for gone in [key for key, n in kept._known.items() if n not in wanted]:
+            del kept._known[gone]
+        layers = {key[1] if key[0] == "call_module" else key[0] for key in kept._known}
+        for old in [key for key, n in kept._layers.items() if n not in layers]:
+            del kept._layers[old]
+        return kept
 
-    def of(self, graph: fx.GraphModule, changed: Collection[str] = ()) -> dict[fx.Node, int]:
+    def of(self, graph: fx.GraphModule, changed: Collection[str] = (), *, pure: bool = False) -> dict[fx.Node, int]:
         """Graph, names of steps that changed in ways nobody can see (written through .data) -> node: number.
 
-        Raises BadInput for a changed name that the graph does not have.
+        `pure`: nothing was written into a layer since the graph before was numbered, so one that is the same object is
+        the same and not looked at. Raises BadInput for a changed name that the graph does not have.
         """
-        steps = names_of(graph)
+        steps = names_of(graph) if changed else {}
         if missing := [name for name in changed if name not in steps]:
             raise BadInput(f"The network has no layer {missing[0]!r}, which was said to have changed.")
         new = {steps[name] for name in changed}
         numbers: dict[fx.Node, int] = {}
+        seen: dict[int, _Seen] = {}
+        known = self._known
         for node in graph.graph.nodes:
             if node.op == "output":
                 continue
-            key = self._key(graph, node, numbers)
-            if node in new or key not in self._known:
-                self._known[key] = next(_fresh)
-            numbers[node] = self._known[key]
+            key = self._key(graph, node, numbers, seen, pure)
+            number = known.get(key)
+            if number is None or node in new:
+                number = known[key] = next(_fresh)
+            numbers[node] = number
+        self._seen = seen
         return numbers
 
-    def _key(self, graph: fx.GraphModule, node: fx.Node, numbers: dict[fx.Node, int]) -> Any:
-        if node.op == "placeholder":
+    def _key(
+        self, graph: fx.GraphModule, node: fx.Node, numbers: dict[fx.Node, int], seen: dict[int, _Seen], pure: bool
+    ) -> Any:
+        if node.op == "call_module":
+            what: Any = self._layer_number(layer_at(graph, str(node.target)), seen, pure)
+            args = node.args
+            if len(args) == 1 and isinstance(args[0], fx.Node) and not node.kwargs:  # nearly every layer
+                return (what, numbers[args[0]])
+        elif node.op == "placeholder":
             return ("input", node.args and _frozen(node.args, numbers))
-        if node.op == "get_attr":
+        elif node.op == "get_attr":
             return ("stored", _frozen(functools.reduce(getattr, str(node.target).split("."), graph), numbers))
-        what = _layer_key(layer_at(graph, str(node.target))) if node.op == "call_module" else node.target
+        else:
+            what = node.target
         return (node.op, what, _frozen(node.args, numbers), _frozen(node.kwargs, numbers))
 
-
-def _layer_key(layer: nn.Module) -> Any:
-    """Layer -> its class, its settings as they are now, its very tensors; and those of the layers inside it."""
-    return _own_key(layer) if not layer._modules else tuple(map(_own_key, layer.modules()))
+    def _layer_number(self, layer: nn.Module, seen: dict[int, _Seen], pure: bool) -> int:
+        """Layer -> the number of its class, its settings as they are now, its very tensors, the layers inside it."""
+        found = self._seen.get(id(layer))
+        if found is None or not (pure or found.is_still(layer)):
+            key = tuple(map(_own_key, layer.modules()))
+            number: int = self._layers.setdefault(key, next(_fresh))
+            settings = (value for name, value in vars(layer).items() if name[0] != "_")
+            if layer._modules or not all(map(_settled, settings)):
+                return number  # a list, or a layer inside, can change and be the same object
+            found = _Seen(layer, number)
+        seen[id(layer)] = found
+        return found.number
 
 
 def _own_key(layer: nn.Module) -> Any:
     settings = [_frozen(v, {}) for k, v in vars(layer).items() if k[0] != "_"]  # a class sets them in one order
-    tensors = [v if v is None else _Same(v) for own in (layer._parameters, layer._buffers) for v in own.values()]
+    tensors = [v if v is None else _Same(v) for v in _tensors(layer)]
     return (type(layer), tuple(vars(layer)), *settings, *tensors)
+
+
+def _tensors(layer: nn.Module) -> list[torch.Tensor | None]:
+    return [*layer._parameters.values(), *layer._buffers.values()]
+
+
+def _settled(value: Any) -> bool:
+    """Whether a setting that is the very same object also says the same."""
+    if type(value) in _PLAIN:
+        return True
+    return (
+        all(map(_settled, value))
+        if isinstance(value, tuple)
+        else isinstance(value, Hashable) and not (isinstance(value, torch.Tensor))
+    )
 
 
 def _frozen(value: Any, numbers: dict[fx.Node, int]) -> Any:

@@ -25,6 +25,7 @@ _SIGNED = (nn.SiLU, nn.GELU, nn.Mish, nn.Hardswish, nn.ELU, nn.SELU, nn.CELU, nn
 _LAST = (nn.Linear, nn.LayerNorm, nn.RMSNorm)
 _SECOND = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.BatchNorm1d, nn.BatchNorm2d,
            nn.GroupNorm, nn.InstanceNorm2d)  # fmt: skip
+_TO_LAST, _TO_SECOND = (0, 2, 3, 1), (0, 3, 1, 2)  # the axes of maps, channels to the end and back
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +132,22 @@ def channels_last(graph: fx.GraphModule, node: fx.Node) -> bool:
         layer = graph.get_submodule(str(at.target)) if at.op == "call_module" else None
         if type(layer) in _LAST or isinstance(layer, _SECOND):
             return type(layer) in _LAST
+        if (order := _permuted(at, layer)) in (_TO_LAST, _TO_SECOND):
+            return order == _TO_LAST
         if not at.all_input_nodes:
             return False
         at = at.all_input_nodes[0]
+
+
+def _permuted(node: fx.Node, layer: nn.Module | None) -> tuple[object, ...]:
+    """A step that puts the axes into another order -> that order; () for any other step."""
+    if layer is not None:
+        return tuple(getattr(layer, "dims", ())) if type(layer).__name__ == "Permute" else ()
+    word = node.target if isinstance(node.target, str) else name_of(node.target)
+    if node.op not in ("call_method", "call_function") or word != "permute":
+        return ()
+    dims = node.args[1:] or (node.kwargs.get("dims", ()),)
+    return tuple(dims[0]) if isinstance(dims[0], tuple | list) else dims
 
 
 def _rests_at_zero(layer: nn.Module) -> bool:

@@ -18,7 +18,7 @@ from cutaway.formats.keras_tree import Layer
 from cutaway.formats.keras_weights import Stored, roles
 from cutaway.graph.build import GraphBuilder, safe_name
 
-MOST_NUMBERS = 2**29
+MOST_NUMBERS = 2**26
 """The most numbers one layer may make of one picture (2 GiB of float32)."""
 
 

@@ -13,6 +13,7 @@ from cutaway.formats.keras_calls import Call, Ref, parse_calls, shown
 
 _DEEPEST = 16
 _MOST_LAYERS = 5_000
+_MOST_READ = 100_000
 _KERAS = ("keras", "tf_keras", "tensorflow", "keras_core")
 _FUNCTIONAL = ("Functional", "Model")
 
@@ -78,7 +79,15 @@ def parse_model(document: Any) -> Layer:
         raise BadModel(f"The file's description of the network is damaged ({type(error).__name__}: {error}).") from None
     if sum(1 for _ in tree.leaves()) > _MOST_LAYERS:
         raise BadModel(f"The network has more than {_MOST_LAYERS} layers, the most that are accepted.")
+    if sum(len(call.operands) for layer in _all(tree) for call in layer.calls or ()) > _MOST_READ:
+        raise BadModel(f"The network's layers read more than {_MOST_READ:,} values, the most that are accepted.")
     return tree
+
+
+def _all(layer: Layer) -> Iterator[Layer]:
+    yield layer
+    for child in layer.layers:
+        yield from _all(child)
 
 
 def _layer(entry: dict[str, Any], depth: int) -> Layer:

@@ -19,7 +19,7 @@ from cutaway.formats import onnx_wire
 from cutaway.formats.onnx_build import build, needed
 from cutaway.formats.onnx_contract import Feed, assumed_contract, classes_of, contract_from_metadata
 from cutaway.formats.onnx_errors import BATCH, Refused, Stopped
-from cutaway.formats.onnx_graph import Reader, Scope, initializers_of, picture
+from cutaway.formats.onnx_graph import MOST_NODES, Reader, Scope, initializers_of, picture
 from cutaway.formats.onnx_notes import notes_of, producer_of, shown_text
 from cutaway.formats.onnx_tensor import Arrays
 from cutaway.formats.onnx_values import Step, Tape, Value
@@ -191,7 +191,7 @@ class _File:
                 if first is None or len(reader.shapes) > len(self.shapes):
                     first, self.shapes = error, reader.shapes
             seen += reader.nodes_seen
-            if seen > 20_000:
+            if seen > MOST_NODES:
                 break
         raise self._only(str(first)) from None
 

@@ -14,7 +14,7 @@ from cutaway.formats.onnx_order import ordered, shown
 from cutaway.formats.onnx_tensor import Arrays
 from cutaway.formats.onnx_values import Step, Tape, Value
 
-MOST_NODES = 20_000
+MOST_NODES = 10_000
 _DEEPEST = 10
 _PLAIN = ("", "ai.onnx")
 

@@ -17,7 +17,7 @@ from torch import nn
 from cutaway.formats.onnx_errors import BATCH, Refused
 from cutaway.formats.onnx_sizes import Sizes, call_sizes, layer_sizes
 
-MOST_NUMBERS = 2**29
+MOST_NUMBERS = 2**26
 """The most numbers one layer may make of one picture (2 GiB of float32)."""
 
 

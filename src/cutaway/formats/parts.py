@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import fx
 
-from cutaway.errors import BadModel
+from cutaway.errors import BadModel, one_line
 from cutaway.image import InputContract
 
 
@@ -75,4 +75,11 @@ class OnlyView(BadModel):
 
     def __init__(self, view: FileView) -> None:
         super().__init__(view.reason)
-        self.view = view
+        rows = tuple(
+            ViewRow(
+                one_line(row.name, 300), one_line(row.kind, 100), row.shape, row.parameters, one_line(row.note, 300)
+            )
+            for row in view.rows
+        )
+        nearest = tuple(map(one_line, view.nearest))
+        self.view = FileView(view.answer, view.format, str(self), rows, nearest)

@@ -13,7 +13,7 @@ from typing import Any
 
 from cutaway.errors import BadModel
 
-MOST_STEPS = 5_000_000
+MOST_STEPS = 2_000_000
 """A state_dict of 1,000 tensors has 40,000; three times as many with an optimizer's state."""
 
 
@@ -143,7 +143,9 @@ class _Machine:
             _fill(stack[-1], items, pairs=op == "SETITEMS")
         elif op in ("GLOBAL", "STACK_GLOBAL"):
             module, name = argument.split(" ", 1) if op == "GLOBAL" else self._last(2)
-            stack.append(ClassName(str(module), str(name)))
+            if not (isinstance(module, str) and isinstance(name, str)):
+                raise TypeError("the name of a class is no text")
+            stack.append(ClassName(module, name))
         elif op in ("REDUCE", "NEWOBJ"):
             called, args = self._last(2)
             stack.append(Call(called, args))
@@ -202,4 +204,6 @@ def _paired(items: list[Any]) -> dict[Any, Any]:
 
 
 def _key(key: Any) -> Any:
+    if isinstance(key, int) and abs(key) >= 2**63:  # Python would not even write it as text
+        return repr(type(key))
     return key if isinstance(key, str | int | float | bytes | ClassName | None) else repr(type(key))

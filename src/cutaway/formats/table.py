@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cutaway.errors import BadModel
+from cutaway.formats import zip_directory
 from cutaway.formats.next_step import next_step
 from cutaway.formats.parts import BareWeights, Parts
 from cutaway.formats.sniff import what_folder, what_is
@@ -85,8 +86,12 @@ def _head(path: Path) -> bytes:
             f"{path} is {what}, not a model file. {next_step(what, path) or f'Cutaway opens {opened_today()}.'}"
         )
     try:
+        if path.exists() and not path.is_file():
+            raise BadModel(f"{path} is a pipe or a device, not a file; name a model file.")
         with path.open("rb") as file:
             head = file.read(HEAD)
+            if head.startswith(zip_directory.SIGNATURE):
+                zip_directory.must_be_small(file, path.name)
     except FileNotFoundError:
         raise BadModel(f"There is no model file {path}.") from None
     except (OSError, ValueError) as error:

@@ -56,7 +56,7 @@ def read(path: Path) -> Parts:
         if found is None:
             raise BadModel(f"The folder {path} holds no single TensorFlow.js {_MODEL}; name the file itself.")
         file, folders = found, [found.parent, path]
-    elif path.suffix == ".bin":
+    elif path.suffix == ".bin" and path.with_name(_MODEL).is_file():
         file = path.with_name(_MODEL)
     if file.stat().st_size > _MOST_TEXT:
         raise BadModel(f"{file.name} has more than {_MOST_TEXT:,} bytes; nothing was read.")

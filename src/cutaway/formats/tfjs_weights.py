@@ -44,6 +44,7 @@ def read_weights(manifest: Any, file: Path, folders: Sequence[Path]) -> dict[str
     if not isinstance(manifest, list):
         raise BadModel(f"{file.name} lists no weights (no weightsManifest); export the model again.")
     found: dict[str, Stored] = {}
+    read: set[Path] = set()
     for group in manifest:
         try:
             entries = [_entry(row) for row in group["weights"]]
@@ -52,7 +53,7 @@ def read_weights(manifest: Any, file: Path, folders: Sequence[Path]) -> dict[str
             raise BadModel(
                 f"{file.name}: its list of weights is damaged ({type(error).__name__}: {shown(str(error))})."
             ) from None
-        whole = _joined(paths, sum(entry.bytes for entry in entries), file, folders)
+        whole = _joined(paths, sum(entry.bytes for entry in entries), file, folders, read)
         at = 0
         for entry in entries:
             found[entry.name] = _stored(entry, whole[at : at + entry.bytes])
@@ -85,9 +86,13 @@ def _stored(entry: _Entry, kept: memoryview) -> Stored:
     return Stored(entry.shape, read)
 
 
-def _joined(paths: Sequence[str], claimed: int, file: Path, folders: Sequence[Path]) -> memoryview:
+def _joined(paths: Sequence[str], claimed: int, file: Path, folders: Sequence[Path], read: set[Path]) -> memoryview:
     """The shards of one group, one after the other."""
     shards = [_located(path, file, folders) for path in paths]
+    for shard, path in zip(shards, paths, strict=True):
+        if shard in read:
+            raise BadModel(f"{file.name} lists the weights {shown(path)} twice; export the model again.")
+        read.add(shard)
     held = sum(shard.stat().st_size for shard in shards)
     if held != claimed:
         names = " and ".join(shown(path) for path in paths[:3]) + (" and others" if len(paths) > 3 else "")
@@ -98,16 +103,23 @@ def _joined(paths: Sequence[str], claimed: int, file: Path, folders: Sequence[Pa
     return memoryview(b"".join(shard.read_bytes() for shard in shards))
 
 
+def _is_there(place: Path) -> bool:
+    try:
+        return place.is_file()
+    except (OSError, ValueError):  # a name that no disk can hold
+        return False
+
+
 def _located(name: str, file: Path, folders: Sequence[Path]) -> Path:
     parts = re.split(r"[\\/]", name)
     if ".." in parts or parts[0] == "" or ":" in name or "\0" in name:
         raise BadModel(f"{file.name} names weights outside its own folder ({shown(name)}); nothing was read.")
     looked = [folder.joinpath(*where) for folder in folders for where in (parts, parts[-1:])]
-    found = next((place for place in looked if place.is_file()), None)
+    found = next((place for place in looked if _is_there(place)), None)
     if found is not None:
         return found
     above = file.resolve().parent.parent
-    hint = f" There is one in {above}: open that folder." if (above / parts[-1]).is_file() else ""
+    hint = f" There is one in {above}: open that folder." if _is_there(above / parts[-1]) else ""
     where = " and ".join(dict.fromkeys(str(place.parent) for place in looked))
     raise BadModel(
         f"{file.name} keeps its weights in {shown(name)}, which is not in {where}. Put it beside {file.name}, or open "

@@ -111,8 +111,8 @@ def _storages(tree: Any) -> Iterator[tuple[str, str]]:
     for value in walk(tree):
         if isinstance(value, Persistent) and isinstance(value.key, tuple) and len(value.key) >= 5:
             _, kind, key = value.key[:3]
-            if isinstance(kind, ClassName):
-                yield str(key), kind.name
+            if isinstance(kind, ClassName) and isinstance(key, str):
+                yield key, kind.name
 
 
 def walk(tree: Any) -> Iterator[Any]:

@@ -25,8 +25,8 @@ from cutaway.graph.program import innermost
 from cutaway.image import InputContract
 
 _GRAPH = "models/model.json"
-_MOST_JSON = 200_000_000
-_MOST_OPS = 100_000
+_MOST_JSON = 64_000_000
+_MOST_OPS = 10_000
 # Numbers of torch's own enum (torch._export.serde.schema.ScalarType).
 _TYPES = {
     1: torch.uint8, 2: torch.int8, 3: torch.int16, 4: torch.int32, 5: torch.int64, 6: torch.float16, 7: torch.float32,
@@ -153,7 +153,8 @@ def _array(store: Store, name: str, entry: Any) -> torch.Tensor | None:
     if not isinstance(entry, dict) or entry.get("use_pickle") or not isinstance(entry.get("tensor_meta"), dict):
         return None  # pickled: never read; an operator that needs it is named
     meta = entry["tensor_meta"]
-    dtype = _TYPES.get(meta.get("dtype"))
+    kind = meta.get("dtype")
+    dtype = _TYPES.get(kind) if type(kind) is int else None
     size, stride = _ints(meta.get("sizes")), _ints(meta.get("strides"))
     offset = _ints([meta.get("storage_offset", {"as_int": 0})])
     if dtype is None or size is None or stride is None or offset is None:

@@ -24,6 +24,7 @@ _PLACES = (
 )  # fmt: skip
 _NOT_WEIGHTS = ("optim", "sched", "scaler", "loss", "hyper", "args", "config", "rng", "callbacks")
 _DEEPEST = 40
+_MOST_MODULES = 20_000
 
 
 def matches(head: bytes, path: Path) -> bool:
@@ -63,11 +64,13 @@ def read(path: Path) -> BareWeights:
 def _places(tree: Any) -> Iterator[tuple[str, Any]]:
     """Tree -> path ("", "model", "ema.module"): each dict of tensors, or module, in it."""
     waiting: list[tuple[str, Any, int]] = [("", tree, 0)]
+    seen: set[int] = set()
     while waiting:
         where, value, depth = waiting.pop(0)
         held = contents(value)
-        if held is None or depth > 4:
+        if held is None or depth > 4 or id(value) in seen:
             continue
+        seen.add(id(value))
         if (is_module(value) and where) or (any(_is_tensor(v) for v in held.values()) and not is_module(value)):
             yield where, value
         elif not is_module(value):
@@ -107,16 +110,26 @@ def is_module(value: Any) -> bool:
     return isinstance(value, Call) and isinstance(value.state, dict) and {"_modules", "_parameters"} <= set(value.state)
 
 
-def module_tensors(module: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+def module_tensors(module: Any) -> Iterator[tuple[str, Any]]:
     """A pickled module's note -> name: note of each parameter and buffer, as its state_dict() would list them."""
-    if not is_module(module) or depth > _DEEPEST:
-        return
+    waiting = [("", module, 0)]
+    for _ in range(_MOST_MODULES):
+        if not waiting:
+            return
+        prefix, module, depth = waiting.pop()
+        if not is_module(module) or depth > _DEEPEST:
+            continue
+        yield from _own_tensors(module, prefix)
+        inner = (contents(module.state["_modules"]) or {}).items()
+        waiting += reversed([(f"{prefix}{name}.", child, depth + 1) for name, child in inner])
+    raise BadModel(f"The pickled module is made of more than {_MOST_MODULES:,} modules; nothing more was read.")
+
+
+def _own_tensors(module: Any, prefix: str) -> Iterator[tuple[str, Any]]:
     for group in ("_parameters", "_buffers"):
         for name, value in (contents(module.state.get(group)) or {}).items():
             if value is not None:
                 yield f"{prefix}{name}", value
-    for name, child in (contents(module.state["_modules"]) or {}).items():
-        yield from module_tensors(child, f"{prefix}{name}.", depth + 1)
 
 
 def _is_tensor(value: Any) -> bool:

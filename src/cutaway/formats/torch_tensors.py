@@ -80,12 +80,14 @@ class Store:
     def _strided(self, args: tuple[Any, ...], dtype: torch.dtype | None, name: str) -> torch.Tensor | None:
         reference, offset, size, stride = args[:4]
         key = reference.key if isinstance(reference, Persistent) else None
-        if not (isinstance(key, tuple) and len(key) >= 5 and key[0] == "storage" and isinstance(key[1], ClassName)):
+        if not (isinstance(key, tuple) and len(key) >= 5 and key[0] == "storage"):
+            key = None
+        if key is None or not (isinstance(key[1], ClassName) and isinstance(key[2], str)):
             raise BadModel(f"{self._path.name} is damaged: {_shown(name)} points at no storage.")
         stored = _TYPES.get(key[1].name)
         if stored is None:
             return None
-        return self.strided(str(key[2]), dtype or stored, offset, size, stride, name)
+        return self.strided(key[2], dtype or stored, offset, size, stride, name)
 
     def strided(self, key: str, dtype: torch.dtype, offset: Any, size: Any, stride: Any, name: str) -> torch.Tensor:
         """Storage's key, type, offset, size and stride in numbers -> the tensor. Raises BadModel naming it."""

@@ -6,6 +6,7 @@ passes as source text (code/), which is not run.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from cutaway.formats.torch_archive import names_in_zip, read_zip
 
 _PACKAGE = "__torch__."
 _DEEPEST = 60
+_MOST_OBJECTS = 200_000
 
 
 def matches(head: bytes, path: Path) -> bool:
@@ -50,7 +52,11 @@ def read(path: Path) -> BareWeights:
 
 def _tensors(tree: Any) -> Iterator[tuple[str, Call]]:
     waiting: list[tuple[str, Any, int]] = [("", tree, 0)]
-    while waiting:
+    for seen in itertools.count():
+        if not waiting:
+            return
+        if seen > _MOST_OBJECTS:
+            raise BadModel(f"The archive is made of more than {_MOST_OBJECTS:,} objects; nothing more was read.")
         prefix, value, depth = waiting.pop()
         if not isinstance(value, Call) or depth > _DEEPEST:
             continue

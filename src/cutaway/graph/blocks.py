@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import fx, nn
 
+from cutaway.graph.extra import AlwaysDropout, ScaleChannels
 from cutaway.graph.names import names_of, steps_of
 
 if TYPE_CHECKING:
@@ -22,10 +23,12 @@ _ENOUGH_ROWS = 15
 _FOLLOWS = (
     nn.ReLU | nn.ReLU6 | nn.LeakyReLU | nn.ELU | nn.SELU | nn.GELU | nn.SiLU | nn.Mish | nn.Sigmoid | nn.Tanh
     | nn.Hardswish | nn.Hardsigmoid | nn.Softplus | nn.Dropout | nn.Dropout2d | nn.BatchNorm2d | nn.Identity
+    | AlwaysDropout | ScaleChannels
 )  # fmt: skip
 _PASSES_ON = frozenset({"view", "reshape", "transpose", "permute", "contiguous", "chunk", "getitem", "cat"})
 _SIZES = frozenset({"getattr", "size", "dim"})
 _FLAT = 3  # arguments of x.view(batch, -1), which ends the blocks
+_MOST_WORDS = 20
 _LEAST_TOGETHER = 3  # flat names that share their beginning are a block from here on
 
 
@@ -80,8 +83,14 @@ def blocks_of(graph: fx.GraphModule) -> dict[str, Path]:
     input was made, a skip connection's sum to the block that it ends, parallel branches' join to what holds them all.
     """
     steps = steps_of(graph)
-    paths = dict(zip(steps, flat_paths(tuple(steps)), strict=True))
+    named = [name for name, node in steps.items() if not _is_put_in(graph, node)]
+    paths = {**{name: _above(name) for name in steps}, **dict(zip(named, flat_paths(named), strict=True))}
     return _Placer(graph, paths).placed()
+
+
+def _is_put_in(graph: fx.GraphModule, node: fx.Node) -> bool:
+    """Whether a step is an edit's, behind the one that it is named after: it must not make blocks by its name."""
+    return node.op == "call_module" and isinstance(graph.get_submodule(str(node.target)), ScaleChannels)
 
 
 def flat_paths(names: Sequence[str]) -> list[Path]:
@@ -96,7 +105,7 @@ def flat_paths(names: Sequence[str]) -> list[Path]:
         if dotted:
             paths += [_above(name) for name in run_]
         else:
-            paths += _by_beginning([name.split("_") for name in run_], 0)
+            paths += _by_beginning([name.split("_", _MOST_WORDS) for name in run_], 0)
     return paths
 
 
@@ -109,8 +118,9 @@ def _by_beginning(names: Sequence[Sequence[str]], shared: int) -> list[Path]:
     """Words of flat names that share the first `shared` -> the blocks of each below that."""
     paths: list[Path] = []
     start = 0
+    runs = _Runs(names)
     while start < len(names):
-        words, end = _beginning(names, start, shared)
+        words, end = _beginning(names, start, shared, runs)
         if words:
             block = "_".join(names[start][:words])
             paths += [(block, *path) for path in _by_beginning(names[start:end], words)]
@@ -120,27 +130,37 @@ def _by_beginning(names: Sequence[Sequence[str]], shared: int) -> list[Path]:
     return paths
 
 
-def _beginning(names: Sequence[Sequence[str]], start: int, shared: int) -> tuple[int, int]:
+def _beginning(names: Sequence[Sequence[str]], start: int, shared: int, runs: _Runs) -> tuple[int, int]:
     """The first beginning from `start` that makes a block -> how many words it has, where it ends; (0, start + 1)."""
     for words in range(shared + 1, len(names[start]) + 1):
-        end = _run_of(names, start, words)
+        end = runs.end(start, words)
         group = names[start:end]
         if len(group) < _LEAST_TOGETHER:
             break
         splits = any(word[:1].isdigit() for n in group for word in n[words:])
         numbered = any(c.isdigit() for c in names[start][words - 1])
         if (start, end) != (0, len(names)) and (numbered or not splits):
-            while _run_of(names, start, words + 1) == end and all(len(n) > words + 1 for n in group):
+            while runs.end(start, words + 1) == end and all(len(n) > words + 1 for n in group):
                 words += 1
             return words, end
     return 0, start + 1
 
 
-def _run_of(names: Sequence[Sequence[str]], start: int, words: int) -> int:
-    end = start + 1
-    while end < len(names) and list(names[end][:words]) == list(names[start][:words]):
-        end += 1
-    return end
+class _Runs:
+    """Where the names that share their first words with those behind them end; worked out once for each count."""
+
+    def __init__(self, names: Sequence[Sequence[str]]) -> None:
+        self._names = names
+        self._ends: dict[int, list[int]] = {}
+
+    def end(self, start: int, words: int) -> int:
+        if words not in self._ends:
+            ends = list(range(1, len(self._names) + 1))
+            for at in reversed(range(len(ends) - 1)):
+                if list(self._names[at][:words]) == list(self._names[at + 1][:words]):
+                    ends[at] = ends[at + 1]
+            self._ends[words] = ends
+        return self._ends[words][start]
 
 
 class _Placer:

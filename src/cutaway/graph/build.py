@@ -12,6 +12,8 @@ from torch import fx, nn
 from cutaway.errors import BadModel
 
 _PATH = re.compile(r"[\w-]+(\.[\w-]+)*")
+_LONGEST = 300
+"""Letters of a name: every block above a step is told by its name, so that long ones would fill the memory."""
 
 
 def safe_name(name: str) -> str:
@@ -19,13 +21,15 @@ def safe_name(name: str) -> str:
 
     fx writes Python source from these names, so nothing else may reach it.
     """
-    cleaned = re.sub(r"[^\w.]+", "_", name).strip("._")
+    cleaned = re.sub(r"[^\w.]+", "_", name[:_LONGEST]).strip("._")
     cleaned = re.sub(r"\.{2,}", ".", cleaned)
     return cleaned or "layer"
 
 
 def must_be_safe(name: str) -> str:
     """Layer name -> the same. Raises BadModel where it holds anything but letters, digits, _, - and .."""
+    if len(name) > _LONGEST:
+        raise BadModel(f"The model names a layer {name[:60]!r}... of {len(name):,} letters; at most {_LONGEST}.")
     if not _PATH.fullmatch(name):
         raise BadModel(f"The model names a layer {name[:60]!r}; only letters, digits, _, - and . are accepted.")
     return name
@@ -38,6 +42,7 @@ class GraphBuilder:
         self._root = nn.Module()
         self._graph = fx.Graph()
         self._taken: set[str] = set()
+        self._numbers: dict[str, int] = {}
 
     def input(self, name: str = "input") -> fx.Node:
         return self._graph.placeholder(safe_name(name))
@@ -78,9 +83,10 @@ class GraphBuilder:
         return fx.GraphModule(self._root, self._graph, class_name="Network")
 
     def _unique(self, name: str) -> str:
-        unique, n = name, 2
+        unique, n = name, self._numbers.get(name, 2)
         while unique in self._taken:
             unique, n = f"{name}_{n}", n + 1
+        self._numbers[name] = n
         self._taken.add(unique)
         return unique
 

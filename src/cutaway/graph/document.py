@@ -13,7 +13,7 @@ from cutaway.graph import functions
 from cutaway.graph.build import add_submodule, must_be_safe
 from cutaway.graph.kinds import build, kind_of, settings_of
 
-_MAX_NODES = 100_000
+_MAX_NODES = 10_000
 _DTYPE_NAMES = "float32 float16 bfloat16 float64 int64 int32 int8 uint8 bool"
 _DTYPES = {f"torch.{name}": getattr(torch, name) for name in _DTYPE_NAMES.split()}
 
@@ -61,6 +61,9 @@ def from_document(document: dict[str, Any], tensors: dict[str, torch.Tensor]) ->
 def _from_document(document: dict[str, Any], tensors: dict[str, torch.Tensor]) -> fx.GraphModule:
     if len(document["nodes"]) > _MAX_NODES:
         raise BadModel(f"The model's graph has {len(document['nodes'])} nodes; at most {_MAX_NODES} are accepted.")
+    for what in ("layers", "constants"):
+        if len(document[what]) > _MAX_NODES:
+            raise BadModel(f"The model's graph has {len(document[what])} {what}; at most {_MAX_NODES} are accepted.")
     root = nn.Module()
     with torch.device("meta"):  # no weights are made only to be replaced
         for path, layer in document["layers"].items():

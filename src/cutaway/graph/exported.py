@@ -6,7 +6,6 @@ a value of its own, and a batch size that the export fixed is freed where only r
 
 from __future__ import annotations
 
-import copy
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,8 +18,9 @@ from torch import fx
 from cutaway.errors import BadModel
 from cutaway.graph import aten
 from cutaway.graph.build import GraphBuilder
+from cutaway.graph.dry_run import must_run, numbers_of
 
-_MOST_NUMBERS = 2**28
+_MOST_STORED = 2**26
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,39 +62,8 @@ def graph_of(exported: Exported) -> fx.GraphModule:
     graph = _Conversion(exported).run()
     shape = exported.shapes.get(exported.input)
     if shape is not None:
-        _must_run(graph, tuple(1 if place == 0 else size for place, size in enumerate(shape)))
+        must_run(graph, tuple(1 if place == 0 else size for place, size in enumerate(shape)))
     return graph
-
-
-class _DryRun(fx.Interpreter):
-    """Follows the shapes without numbers, so that a file cannot make a value of any size before it is told."""
-
-    at = ""
-
-    def run_node(self, n: fx.Node) -> Any:
-        self.at = str(n.target) if n.op == "call_module" else n.name
-        value = super().run_node(n)
-        if isinstance(value, torch.Tensor) and value.numel() > _MOST_NUMBERS:
-            raise ValueError(f"its output of {value.numel():,} numbers for one picture is too large")
-        return value
-
-
-def _must_run(graph: fx.GraphModule, shape: tuple[int, ...]) -> None:
-    dry = _DryRun(copy.deepcopy(graph).to("meta"))
-    try:
-        with torch.inference_mode():
-            dry.run(torch.empty(shape, device="meta"))
-    except (
-        RuntimeError,
-        ValueError,
-        TypeError,
-        IndexError,
-        AttributeError,
-        ArithmeticError,
-        NotImplementedError,
-    ) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:150].rstrip(".")
-        raise BadModel(f"The layer {dry.at} cannot work on what it gets: {reason}.") from None
 
 
 class _Conversion:
@@ -106,6 +75,7 @@ class _Conversion:
         self._first: fx.Node | None = None
         self._last_read = {r.name: n for n, op in enumerate(exported.ops) for r in _refs(op.args.values())}
         self._at = 0
+        self._stored = 0
 
     def run(self) -> fx.GraphModule:
         self._first = self._made[self._x.input] = self._builder.input("x")
@@ -259,6 +229,9 @@ class _Conversion:
                 names = ("running_mean", "running_var", "weight", "bias", "training", "momentum", "eps")
                 return F.batch_norm(args["input"], **{name: args[name] for name in names if name in args})
             function, given, named = aten.CALLS[kind](args)
+            self._stored += numbers_of(function, given, named)
+            if self._stored > _MOST_STORED:
+                raise BadModel(f"it would make more than {_MOST_STORED:,} numbers of stored ones")
             return function(*given, **named)
 
 

@@ -38,6 +38,7 @@ def step_named(graph: fx.GraphModule, name: str) -> fx.Node:
     steps = names_of(graph)
     if name in steps:
         return steps[name]
-    near = difflib.get_close_matches(name, steps, 3, 0.4) or [n for n in steps if name and name in n][:3]
+    begin = [n for n in steps if name and n.startswith(name)][:3]  # a block's name, or one not typed to its end
+    near = begin or difflib.get_close_matches(name, steps, 3, 0.4) or [n for n in steps if name and name in n][:3]
     hint = f"Nearest: {', '.join(near)}." if near else f"The first are {', '.join(list(steps)[:5])}."
     raise BadInput(f"The network has no layer {name!r}. {hint}")

@@ -12,6 +12,7 @@ from cutaway.formats.labels import class_names
 from cutaway.formats.parts import BareWeights, FileView, OnlyView, ViewRow
 from cutaway.model.model import Model
 
+_MOST_ARRAYS = 20_000
 _SHARED = "of its weights fit by name and shape"
 
 
@@ -23,6 +24,8 @@ def model_of_weights(bare: BareWeights, path: Path, network: str = "") -> Model:
     """
     from cutaway.zoo import matching
 
+    if len(bare.tensors) > _MOST_ARRAYS:
+        raise BadModel(f"{path.name} holds {len(bare.tensors):,} arrays; at most {_MOST_ARRAYS:,} are accepted.")
     state = {name: t for name, t in bare.tensors.items() if not t.is_complex()}
     fit = matching.match(state, path.name, bare.card.get("architecture", ""), network)
     if fit is None and network:

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from cutaway.errors import BadInput, BadModel
 from cutaway.formats.about import contract_of, finite, must_be_text, positive
 from cutaway.graph.document import from_document, tensors_of, to_document
+from cutaway.graph.dry_run import must_run
 from cutaway.model.golden import must_answer_as
 from cutaway.model.model import Model
 
@@ -76,9 +77,12 @@ def read_own(path: Path) -> Model:
         raise BadModel(f"{path.name} is in the format {found!r}; this Cutaway reads {FORMAT!r}.")
     try:
         tensors.update({name: tensors[kept] for name, kept in header["shared"].items()})
+        contract = contract_of(header["contract"])
+        graph = from_document(header["graph"], tensors)
+        must_run(graph, (1, contract.in_channels, *contract.size))
         model = Model(
-            from_document(header["graph"], tensors),
-            contract_of(header["contract"]),
+            graph,
+            contract,
             tuple(must_be_text(name) for name in header["classes"]),
             bool(header["probabilities"]),
             {must_be_text(name): must_be_text(text) for name, text in header["card"].items()},

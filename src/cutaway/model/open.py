@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import nn
 
-from cutaway.errors import BadModel, must_be
+from cutaway.errors import BadModel, must_be, one_line
 from cutaway.formats.parts import BareWeights
 from cutaway.formats.table import is_tfjs_folder, read_model_file
 from cutaway.graph.shapes import shapes_of
@@ -21,6 +21,7 @@ from cutaway.model.live import model_of_module
 from cutaway.model.model import Model
 
 IN_RUN = "model.safetensors"
+_MOST_CARD = 20_000
 
 
 def open_model(
@@ -51,14 +52,20 @@ def open_model(
 
 def _opened(path: Path, network: str) -> Model:
     if path.is_file() and is_ours(path):
-        return read_own(path)
+        return _readable(read_own(path))
     found = read_model_file(path)
     if isinstance(found, BareWeights):
-        return model_of_weights(found, path, network)
+        return _readable(model_of_weights(found, path, network))
     model = Model.of(found)
     if found.golden:
         must_answer_as(model, found.golden, path.name)
-    return model
+    return _readable(model)
+
+
+def _readable(model: Model) -> Model:
+    """Names and notes out of a file that any terminal, table and page can show; what they name stays as it was."""
+    card = {one_line(key): one_line(text, _MOST_CARD, raw_bytes=True) for key, text in model.card.items()}
+    return dataclasses.replace(model, classes=tuple(one_line(name) for name in model.classes), card=card)
 
 
 def _changed(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cutaway.surgery.history import History
 
 Shape = tuple[int, ...]
+_MOST_MENDED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class EditOptions:
     """LAYER=OTHER: reads what OTHER gives; LAYER[1]=OTHER: its second input does."""
     do: tuple[str, ...] = ()
     """An edit in one text, in the order given: "conv1.stride=2", "silence conv1[5,7]", "remove drop1"."""
+    mend: bool = False
+    """Where an edit is refused because the network would not work: make the first remedy that was found instead."""
     edits: str = ""
     """File whose edits come first: a list as JSON, or an edited model."""
     record: str = ""
@@ -124,6 +127,7 @@ def _run(options: EditOptions) -> Generator[Event, None, Edited]:
     from cutaway.surgery.history import History
     from cutaway.surgery.language import read_edits
     from cutaway.surgery.phrases import text_of
+    from cutaway.surgery.refusal import Refusal
     from cutaway.verbs.find import find_model
     from cutaway.verbs.picture_file import picture_file
 
@@ -135,12 +139,45 @@ def _run(options: EditOptions) -> Generator[Event, None, Edited]:
     edits = read_edits(model, [*(given.edits if given else ()), *_typed(options)])
     if not edits:
         raise BadInput("Name what to change, for example --set conv1.stride=2 or --silence conv1[5,7].")
-    after = apply(model, edits)
+    if options.mend:
+        edits = yield from _mended(model, edits)
+    try:
+        after = apply(model, edits)
+    except Refusal as refused:
+        offer = " With --mend the first of these is made." if any(made for _, made in refused.remedies) else ""
+        raise BadInput(f"{refused}{offer}") from None
     save_model(after, path)
     if options.record:
         History.of(model, edits).save(options.record)
-    yield from ()
     return _told(options, path, model, after, tuple(e.sentence for e in edits), tuple(map(text_of, edits)))
+
+
+def _mended(model: Model, edits: tuple[Edit, ...]) -> Generator[Event, None, tuple[Edit, ...]]:
+    """Edits -> the same with the first remedy in the place of each that is refused; it is said."""
+    from cutaway.surgery.apply import apply
+    from cutaway.surgery.refusal import Refusal
+
+    for _ in range(_MOST_MENDED):
+        try:
+            apply(model, edits)
+            break
+        except Refusal as refused:
+            words, remedy = next(((words, made) for words, made in refused.remedies if made), ("", ()))
+            if not remedy:
+                raise
+            at = edits.index(refused.edit)
+            edits = (*edits[:at], *_one_step(remedy), *edits[at + 1 :])
+            yield Note(f"{refused.edit.sentence} alone would not work at {refused.layer}; also: {words}.")
+    return edits
+
+
+def _one_step(remedy: tuple[Edit, ...]) -> tuple[Edit, ...]:
+    """Edits of a remedy: only what comes out of all of them has to work."""
+    from cutaway.surgery.edit import edit_of
+
+    if len(remedy) == 1:
+        return remedy
+    return (edit_of({"edit": "together", "edits": [e.to_dict() for e in remedy]}),)
 
 
 def _typed(options: EditOptions) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cutaway.errors import BadInput
 from cutaway.formats.table import is_tfjs_folder
 from cutaway.model import Model, open_model
 from cutaway.training.run_folder import RunFolder, find_run
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 ZOO = "zoo:"
 """What begins the name of a network that is made on the spot, as `cutaway networks` lists it."""
+_ENDINGS = (".h5", ".keras", ".onnx", ".pt", ".pth", ".pt2", ".safetensors", ".tflite")
 _IN_FOLDERS = ("model.safetensors", "saved_model.pb", "model.json")
 
 
@@ -31,7 +33,22 @@ def file_of(typed: str) -> Path:
         return path
     if any((path / name).exists() for name in _IN_FOLDERS) or (path.is_dir() and is_tfjs_folder(path)):
         return path
-    return find_run(typed).path
+    try:
+        return find_run(typed).path
+    except BadInput:
+        if not path.is_dir():
+            raise
+    raise BadInput(_no_model_in(path))
+
+
+def _no_model_in(folder: Path) -> str:
+    """A folder that is no run -> a sentence with the model files in it that could be meant."""
+    try:
+        names = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in _ENDINGS)
+    except OSError:
+        names = []
+    there = f"give a file in it: {', '.join(names[:4])}" if names else "give a model file, or the folder of a run"
+    return f"{folder} is a folder, not a model; {there}."
 
 
 def run_of(typed: str) -> RunFolder | None:

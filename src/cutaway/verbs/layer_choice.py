@@ -28,19 +28,23 @@ def choose_layers(graph: fx.GraphModule, shapes: Mapping[str, Shape], asked: str
     """Graph, node name: shape with batch axis, what was typed -> names of steps in running order.
 
     `asked`: "" for a telling choice, "all", a family ("conv", "activation", ...), a kind ("relu", "Conv2d"), or names
-    separated by commas. Raises BadInput with the nearest names or the families there are.
+    of layers and blocks separated by commas. Raises BadInput with the nearest names or the families there are.
     """
+    from cutaway.graph.blocks import blocks_of
     from cutaway.graph.names import step_named, steps_of
 
     steps = {name: node for name, node in steps_of(graph).items() if node.name in shapes}
     kinds = {name: kind_at(graph, node) for name, node in steps.items()}
     if not asked:
         return telling_layers(graph, shapes)
+    blocks = blocks_of(graph)
     words = [word.strip() for word in asked.split(",") if word.strip()]
     found: list[str] = []
     for word in words:
         if word in steps:
             found.append(word)
+        elif inside := [n for n, path in blocks.items() if n in steps and word in path]:
+            found += inside
         elif word.lower() == "all":
             found += steps
         elif named := [n for n, kind in kinds.items() if word.lower() in (kind.lower(), family_of(kind))]:

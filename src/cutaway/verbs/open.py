@@ -123,7 +123,7 @@ def _described(options: OpenOptions, path: Path | None, model: Model) -> Opened:
     return Opened(
         options.model,
         "full",
-        model.card.get("format") or ("Cutaway" if path else "made from its name"),
+        _format(path, model),
         model.card.get("producer") or model.card.get("source", ""),
         rows,
         _shown(rows, options),
@@ -140,6 +140,19 @@ def _described(options: OpenOptions, path: Path | None, model: Model) -> Opened:
         card=dict(model.card),
         layer=layer_details(model.graph, rows, options.layer) if options.layer else None,
     )
+
+
+def _format(path: Path | None, model: Model) -> str:
+    """What the file is; of one that Cutaway wrote also what it was made from."""
+    from cutaway.model.file import is_ours
+
+    if path is None:
+        return "made from its name"
+    file = path / "model.safetensors" if path.is_dir() else path
+    made_from = model.card.get("format", "")
+    if file.is_file() and is_ours(file):
+        return f"Cutaway file made from {made_from}" if made_from else "Cutaway file"
+    return made_from or "Cutaway file"
 
 
 def _shown(rows: tuple[LayerRow, ...], options: OpenOptions) -> tuple[LayerRow | Block, ...]:

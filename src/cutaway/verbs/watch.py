@@ -32,7 +32,7 @@ class WatchOptions:
     picture: str
     """A photo, or sample:NAME."""
     layers: str = ""
-    """Names separated by commas, a family (conv, activation, pool, ...), or all; default a telling few."""
+    """Names of layers or blocks with commas between, a family (conv, pool, ...) or all; default a telling few."""
     scale: Literal["channel", "layer", "network"] = "layer"
     """What shares one scale of colours."""
     channels: int = 10
@@ -57,7 +57,7 @@ class WatchOptions:
 class WatchedLayer:
     """One shown layer: its output's shape without the batch axis, its range, channels that are silent.
 
-    A channel is silent where it is never above zero, or the same everywhere.
+    A channel is silent where it is zero, or the same everywhere.
     """
 
     name: str
@@ -98,6 +98,7 @@ class WatchResult:
 def _run(options: WatchOptions) -> Generator[Event, None, WatchResult]:
     from cutaway.draw.maps import LayerValues, maps_blocks, summary_of
     from cutaway.engine.prepare import prepare
+    from cutaway.engine.silent import channels_last
     from cutaway.engine.trace import trace_steps
     from cutaway.events import Note
     from cutaway.graph.names import step_named
@@ -116,9 +117,14 @@ def _run(options: WatchOptions) -> Generator[Event, None, WatchResult]:
     fitted = fit_picture(picture, contract)  # (H, W, 3)
     x = prepare(fitted[None], contract)  # (1, C, H, W)
     trace = trace_steps(model.graph, x, names)
+    nodes = {name: step_named(model.graph, name) for name in names}
     layers = [
-        LayerValues(n, kind_at(model.graph, step_named(model.graph, n)), _of_one_picture(trace[n].float().numpy()))
-        for n in names
+        LayerValues(
+            name,
+            kind_at(model.graph, node),
+            _of_one_picture(trace[name].float().numpy(), last=channels_last(model.graph, node)),
+        )
+        for name, node in nodes.items()
     ]
     if trace.non_finite:
         yield Note(f"{trace.non_finite} gives values that are not finite; they are drawn grey.")
@@ -150,9 +156,14 @@ def one_picture(typed: str, model: Model) -> Image:
     return dataset.read(0, target_px(model.contract))
 
 
-def _of_one_picture(values: NDArray[Any]) -> NDArray[Any]:
-    """(1, C, H, W), (1, L, C) or (1, F) -> without the batch axis; maps of one place become a row of numbers."""
+def _of_one_picture(values: NDArray[Any], *, last: bool = False) -> NDArray[Any]:
+    """(1, C, H, W), (1, L, C) or (1, F) -> without the batch axis; maps of one place become a row of numbers.
+
+    `last`: the channels are the last axis, as between the layers of a ConvNeXt block; they are put first.
+    """
     one: NDArray[Any] = values[0] if values.ndim else values.reshape(1)
+    if last and one.ndim == 3:
+        one = one.transpose(2, 0, 1)  # (H, W, C) -> (C, H, W)
     if one.ndim not in (1, 2, 3) or (one.ndim == 3 and one.shape[1:] == (1, 1)):
         return one.reshape(-1)
     return one
@@ -190,7 +201,7 @@ def _titles(options: WatchOptions, picture: str, model: Model, top: Sequence[tup
     file = Path(options.model)
     network = file.stem if file.suffix else file.name
     legend = (
-        "Zero is white, above zero orange to brown, below zero blue. Hatched: silent (never above zero, or constant)."
+        "Zero is white, above zero orange to brown, below zero blue. Hatched: silent (zero or the same everywhere)."
     )
     which = {"channel": "Each map has a scale of its own.", "layer": "Maps of one layer share a scale.",
              "network": "All layers share one scale."}[options.scale]  # fmt: skip

@@ -115,6 +115,8 @@ def filled(
     graph = trace(network, torch.zeros(1, contract.in_channels, *contract.size))
     names = tuple(classes) if len(classes) == fit.classes else _published(source, fit.classes)
     notes = [f"Weights matched to {_whose(fit.name)}, {fit.classes} classes: every name and shape fits."]
+    if not classes and names and not names[0].startswith("class "):
+        notes.append("The file does not name its classes; those that the network was published with were assumed.")
     if fit.prefix:
         notes.append(f"The names begin with {fit.prefix!r}, which was taken off.")
     if fit.left:

@@ -24,7 +24,7 @@ _WEIGHTED = nn.Conv1d | nn.Conv2d | nn.Linear
 Step = tuple[int, int, int, int, int, int]
 """Channels in, channels out, kernel height and width, stride, groups."""
 NORM = "normalisation"
-_NORMS = ("BatchNorm", "LayerNorm", "GroupNorm", "InstanceNorm", "RMSNorm", "EvoNorm", "FilterResponseNorm")
+_NORMS = ("BatchNorm", "LayerNorm", "GroupNorm", "InstanceNorm", "RMSNorm", "RmsNorm", "EvoNorm", "FilterResponseNorm")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +21,32 @@ R = np.random.default_rng(5)
 
 @dataclass(frozen=True)
 class Files:
-    """One model: `held` are its files by name (folders with /), `main` the one that is opened, "" the folder."""
+    """One model: `held` are its files by name (folders with /), `main` the one that is opened, "" the folder.
+
+    `links`: name -> where it leads, "" for a pipe that nobody writes to.
+    """
 
     main: str
     held: Mapping[str, bytes]
+    links: Mapping[str, str] = field(default_factory=dict)
 
     def write(self, folder: Path) -> Path:
         for name, data in self.held.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
+        for name, target in self.links.items():
+            (folder / name).symlink_to(target) if target else os.mkfifo(folder / name)
         return folder / self.main
+
+
+@dataclass(frozen=True)
+class Case:
+    """A hostile file. `says`: a pattern that its sentence must hold; "" where it has to open."""
+
+    name: str
+    files: Files
+    says: str
 
 
 def one(main: str, data: bytes) -> Files:

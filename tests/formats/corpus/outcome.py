@@ -16,8 +16,8 @@ _LARGEST_RUN = 128
 """Side in px up to which an opened model's layer table is made, which runs the network once."""
 
 
-def outcome(path: Path) -> Literal["opened", "refused"]:
-    """Path -> "opened" (a Model whose layers can be listed) or "refused" (BadModel in one printable line).
+def outcome(path: Path) -> tuple[Literal["opened", "looked at only", "refused"], str]:
+    """Path -> "opened" (a Model), "looked at only" (what OnlyView lists) or "refused" (BadModel), and its sentence.
 
     Raises whatever else comes out, warnings included, and AssertionError for a sentence or a name that is none.
     """
@@ -34,9 +34,10 @@ def outcome(path: Path) -> Literal["opened", "refused"]:
                 for row in error.view.rows:
                     _must_be_printable(row.name, row.kind, row.note)
                 _must_be_printable(*error.view.nearest)
-            return "refused"
+                return "looked at only", str(error)
+            return "refused", str(error)
     _must_be_printable(*model.classes, *model.card, *model.card.values())
-    return "opened"
+    return "opened", ""
 
 
 def _must_be_sentence(text: str) -> None:
@@ -46,5 +47,6 @@ def _must_be_sentence(text: str) -> None:
 
 def _must_be_printable(*texts: str) -> None:
     for text in texts:
-        bad = next((c for c in text if not c.isprintable()), "")
+        bad = next((c for c in text if ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or 0x202A <= ord(c) <= 0x202E), "")
         assert not bad, f"{bad!r} in {text[:300]!r}"
+        text.encode("utf-8", "surrogateescape")

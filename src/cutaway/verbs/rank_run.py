@@ -1,0 +1,168 @@
+"""Model and photos -> RankResult, its table and chart; until it is done, what was counted lies beside the table."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import itertools
+import json
+from collections.abc import Generator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cutaway.dataset.pixels import PixelSet
+from cutaway.draw.rank import Bar, Strip, bars_chart, strips_chart
+from cutaway.draw.scale import percent
+from cutaway.draw.scene import Scene
+from cutaway.engine.threads import threads as using
+from cutaway.errors import Stopped, must_be
+from cutaway.events import Event, Note
+from cutaway.graph.digest import digest
+from cutaway.graph.shapes import shapes_of
+from cutaway.model import Model
+from cutaway.surgery.rank import Parts, parts_of, ranking
+from cutaway.surgery.worth import worths
+from cutaway.verbs.find import find_model
+from cutaway.verbs.layer_choice import choose_layers
+from cutaway.verbs.out import must_be_writable
+from cutaway.verbs.photos import gathered, open_photos
+from cutaway.verbs.rank import RankOptions, RankResult
+from cutaway.verbs.rank_partial import Keeper, question_of, taken_up
+
+ENDINGS = (".csv", ".parquet", ".json")
+
+
+def rank_on(options: RankOptions) -> Generator[Event, None, RankResult]:
+    """Options -> the RankResult. A stopped ranking of the same question goes on where it stood."""
+    _must_end_well(options.out)
+    model = find_model(options.model)
+    parts = parts_of(model, options.by, _layers(model, options))
+    dataset, labelled, why = open_photos(options.data, model.classes)
+    if options.own_answers:
+        labelled, why = False, ""
+    photos = yield from gathered((dataset, labelled, why), options.data, [model.contract], options.fold, options.most)
+    if not labelled:
+        yield Note("Judged by the model's own answers: accuracy is the share of pictures that keep theirs.")
+    pixels, labels = photos.pixels[model.contract.pixel_key], photos.labels
+    question = _question(options, model, parts, pixels, labels)
+    path = _path(options, question)
+    partial = path.with_name(path.name + ".partial.npz")
+    start = taken_up(partial, question)
+    count = len(photos)
+    if start is not None:
+        yield Note(f"Going on from {partial}: {start.done:,} of {count:,} pictures were through.")
+    keeper = Keeper(partial, question)
+    with using(options.threads):
+        standing = yield from ranking(model, parts, pixels.rows, labels, count, start, keeper)
+    stopped = standing.done < count
+    if stopped:
+        keeper.save(standing)
+        if not standing.done:
+            raise Stopped(
+                f"Stopped before the first pictures were through; what is counted lies in {partial}, and the same "
+                "command goes on from there."
+            )
+    whole, rows = worths(parts, standing)
+    result = RankResult(
+        options.model, options.data, options.by, "labels" if labelled else "own answers", count, whole, rows,
+        parts.refused, photos.unreadable, stopped,
+        partial if stopped else path, None if stopped else path.with_suffix(".png"),
+    )  # fmt: skip
+    if not stopped:
+        _write(result)
+        partial.unlink(missing_ok=True)
+    return result
+
+
+def _must_end_well(out: str) -> None:
+    if out and (Path(out).suffix.lower() not in ENDINGS or Path(out).is_dir()):
+        raise must_be("out", f"a file that ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}", out)
+    must_be_writable(Path(out).parent if out else Path())
+
+
+def _layers(model: Model, options: RankOptions) -> Sequence[str]:
+    """What was typed for --layers -> names; a family's layers are all of it that have something to leave out."""
+    if not options.layers:
+        return ()
+    words = [word.strip() for word in options.layers.split(",") if word.strip()]
+    if options.by == "block":
+        return words
+    shapes = shapes_of(model.graph, (model.contract.in_channels, *model.contract.size))
+    chosen = choose_layers(model.graph, shapes, options.layers)
+    if options.by == "layer" or set(words) >= set(chosen):
+        return chosen
+    there = parts_of(model, "channel").points
+    return [name for name in chosen if name in {p.layer for p in there} | {p.at for p in there}] or chosen
+
+
+def _question(
+    options: RankOptions, model: Model, parts: Parts, pixels: PixelSet, labels: NDArray[np.int64] | None
+) -> str:
+    """-> a hash of all that the counts depend on: network, contract, what is left out, pictures, labels."""
+    sha = hashlib.sha256(digest(model.graph).encode())
+    judged = None if labels is None else labels.tolist()
+    asked = [options.by, [p.layer for p in parts.points], [w.name for w in parts.ways], judged]
+    sha.update(json.dumps([asked, pixels.sha256s, model.contract.to_dict(), model.temperature]).encode())
+    return sha.hexdigest()
+
+
+def _path(options: RankOptions, question: str) -> Path:
+    """Where the table goes: as asked, or the first free name; partial results of this question are no hindrance."""
+    if options.out:
+        path = Path(options.out)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+    stem = f"rank-{Path(options.model).resolve().name if Path(options.model).is_dir() else Path(options.model).stem}"
+    for n in itertools.count(1):
+        path = Path(f"{stem}{'' if n == 1 else f'-{n}'}.csv")
+        partial = path.with_name(path.name + ".partial.npz")
+        other = partial.exists() and question_of(partial) != question
+        if not (path.exists() or path.with_suffix(".png").exists() or other):
+            return path
+    raise AssertionError("there is always another number")
+
+
+def _write(result: RankResult) -> None:
+    path, rows = result.path, [row.to_dict() for row in result.ranked]
+    ending = path.suffix.lower()
+    if ending == ".json":
+        path.write_text(json.dumps(result.to_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    elif ending == ".parquet":
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        parquet.write_table(pa.Table.from_pylist(rows), path)
+    else:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    assert result.chart is not None
+    result.chart.write_bytes(_chart(result).png())
+
+
+def _chart(result: RankResult) -> Scene:
+    whole, file = result.whole, Path(result.model)
+    network = file.stem if file.suffix else file.name
+    own = result.judged == "own answers"
+    judged = "its own answers" if own else f"accuracy {percent(whole.accuracy, 1)}, loss {whole.loss:.3f} nats"
+    pictures = f"{whole.pictures:,} picture{'s' * (whole.pictures != 1)} of {result.data}"
+    words = [f"Measured on {pictures}; the whole network: {judged}."]
+    if result.by == "channel":
+        by_layer: dict[str, list[float]] = {}
+        for row in result.rows:
+            by_layer.setdefault(row.part.name, []).append(row.loss_cost)
+        words.append("Each channel is silenced alone, after its layer's activation; layers in running order.")
+        return strips_chart(
+            [Strip(name, costs) for name, costs in by_layer.items()],
+            title=f"What the channels of {network} are worth", words=words,
+        )  # fmt: skip
+    words.append(
+        f"Each {result.by} is left out alone, its input handed on in its place; {result.by}s in running order."
+    )
+    if result.refused:
+        words[-1] += f" {len(result.refused)} cannot be left out: shapes would change."
+    bars = [Bar(row.name, row.accuracy_cost, row.loss_cost) for row in result.rows]
+    return bars_chart(bars, title=f"What the {result.by}s of {network} are worth", words=words, unlabelled=own)

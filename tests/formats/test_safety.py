@@ -1,0 +1,191 @@
+"""Hostile and damaged files of every format: a model or one sentence, within 10 s and 2 GB, with nothing executed.
+
+The files are made by code (corpus/) and opened in worker processes under limits (scripts/fuzz_readers.py).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cutaway.errors import BadModel
+from cutaway.formats import read_model_file, zip_directory
+from tests.formats.corpus.files import CANARY, Files, one, zipped
+from tests.formats.corpus.fuzzed import FORMS, HOSTILE, OTHER, fuzzed
+from tests.formats.corpus.hostile import hostile
+from tests.formats.corpus.outcome import outcome
+from tests.formats.corpus.seeds import SEEDS, seeds
+
+ROOT = Path(__file__).resolve().parents[2]
+WEIGHTS = {"PyTorch .pt, .pth", "TorchScript", "safetensors"}
+linux = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is measured through Linux's /proc")
+
+
+def run(folder: Path, *arguments: str) -> dict[str, Any]:
+    """The fuzzer's result, as it writes it."""
+    result = folder / "result.json"
+    command = [sys.executable, "-m", "scripts.fuzz_readers", "--out", str(result), *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive"}
+    subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, timeout=1_800)
+    found: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.mark.parametrize("form", SEEDS)
+def test_the_valid_files_are_read(form: str, tmp_path: Path) -> None:
+    for n, files in enumerate(seeds(form)):
+        (tmp_path / str(n)).mkdir()
+        end, sentence = outcome(files.write(tmp_path / str(n)))
+        assert end == ("looked at only" if form in WEIGHTS else "opened")
+        assert ("holds weights without a network (3 layers, 139 numbers)" in sentence) is (form in WEIGHTS)
+
+
+@linux
+def test_every_hostile_file_ends_as_it_should(tmp_path: Path) -> None:
+    """572 files; `says` of each is a pattern of the sentence that it must get, "" where it has to open."""
+    result = run(tmp_path, "--only", HOSTILE)
+    assert result["faults"] == []
+    wrong = []
+    for number, case in enumerate(hostile()):
+        end, _, sentence = result["sentences"][str(number)].partition(": ")
+        fits = end == "opened" if not case.says else end != "opened" and re.search(case.says, sentence)
+        wrong += [] if fits else [(case.name, case.says, end, sentence)]
+    assert wrong == []
+    assert len(hostile()) > 500
+
+
+def test_hostile_files_have_names_of_their_own() -> None:
+    names = [case.name for case in hostile()]
+    assert len(names) == len(set(names))
+
+
+@linux
+def test_changed_files_end_as_a_model_or_a_sentence(tmp_path: Path) -> None:
+    result = run(tmp_path, "--inputs", "2200", "--only", *FORMS)
+    assert result["faults"] == []
+    assert {row["format"]: row["inputs"] for row in result["rows"]} == dict.fromkeys(FORMS, 200)
+    assert all(row["opened"] + row["looked at only"] > 5 for row in result["rows"] if row["format"] != OTHER)
+
+
+@linux
+@pytest.mark.slow
+def test_more_changed_files_end_as_a_model_or_a_sentence(tmp_path: Path) -> None:
+    result = run(tmp_path, "--inputs", "22000", "--seed", "1000000", "--only", *FORMS)
+    assert result["faults"] == []
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_number_gives_the_same_file(form: str) -> None:
+    for number in (3, 4):
+        one_, two = fuzzed(form, number), fuzzed(form, number)
+        assert list(one_.held) == list(two.held)
+        if "h5" not in form:  # HDF5 files hold the time
+            assert one_ == two
+
+
+def _fail() -> None:
+    raise RecursionError("deep")
+
+
+def test_the_watch_sees_what_it_must(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that runs a file's code, sends something or fails is a fault."""
+    from scripts import fuzz_readers
+
+    monkeypatch.chdir(tmp_path)
+    cases: list[tuple[Any, str]] = [
+        (lambda _: os.system(f"touch {CANARY}"), "ran something"),
+        (lambda _: {}["x"], "opening it: KeyError"),
+        (lambda _: _fail(), "opening it: RecursionError: deep"),
+    ]
+    for change, said in cases:
+        monkeypatch.setattr("tests.formats.corpus.outcome.outcome", lambda path, c=change: (c(path), ("opened", ""))[1])
+        watching: list[str] = []
+        end, note = fuzz_readers.ended("ONNX", 1, tmp_path, watching)
+        assert end == "untyped errors"
+        assert said in note
+        (tmp_path / CANARY).unlink(missing_ok=True)
+
+
+@linux
+@pytest.mark.parametrize(
+    ("change", "end"), [("import os; os.abort()", "crashes"), ("x = bytearray(3 * 10**9)", "over memory")]
+)
+def test_a_worker_that_breaks_a_limit_is_counted(change: str, end: str) -> None:
+    """In a process of its own, since the workers are forks of it. The inputs behind the broken one are opened too."""
+    code = (
+        "from tests.formats.corpus import outcome as o\n"
+        "from scripts import fuzz_readers as f\n"
+        "was, seen = o.outcome, []\n"
+        "def broken(path):\n"
+        "    seen.append(path)\n"
+        f"    if path.read_bytes() == f.fuzzed_again: {change}\n"
+        "    return 'refused', ''\n"
+        "from tests.formats.corpus.fuzzed import fuzzed\n"
+        "files = fuzzed('safetensors', 5)\n"
+        "f.fuzzed_again = files.held[files.main]\n"
+        "f.warmed_up = lambda forms: None\n"
+        "o.outcome = broken\n"
+        "(tally,) = f.fuzz(['safetensors'], 20, 1)\n"
+        "print(tally.ends)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert f"'refused': 19, 'crashes': {int(end == 'crashes')}" in done.stdout, done.stderr[-2000:]
+    assert f"'over memory': {int(end == 'over memory')}" in done.stdout
+
+
+@pytest.mark.parametrize("count", [1, 60_000])
+@pytest.mark.parametrize("note", [b"", b"x" * 500])
+def test_a_zips_directory_is_weighed_before_it_is_read(count: int, note: bytes) -> None:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        archive.comment = note
+        for n in range(count):
+            archive.writestr(f"a{n}", b"")
+    held = zip_directory.directory_bytes(whole)
+    end = zipfile._EndRecData(whole)  # type: ignore[attr-defined]
+    assert held == end[5] > 40 * count
+
+
+def test_a_directory_over_4_gb_is_seen_through_its_second_end() -> None:
+    record = b"PK\x06\x06" + bytes(36) + (7_000_000_000).to_bytes(8, "little") + bytes(8)
+    plain = b"PK\x05\x06" + bytes(6) + b"\xff" * 10 + bytes(2)
+    whole = io.BytesIO(b"PK\x03\x04" + record + b"PK\x06\x07" + bytes(16) + plain)
+    assert zip_directory.directory_bytes(whole) == 7_000_000_000
+    with pytest.raises(
+        BadModel, match=r"m\.pt is a zip archive whose directory has 7,000,000,000 bytes; at most 5,000,000"
+    ):
+        zip_directory.must_be_small(whole, "m.pt")
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x05\x06", b"x" * 100, b"PK\x05\x06" + bytes(17)])
+def test_a_zip_without_a_readable_end_has_no_directory(data: bytes) -> None:
+    assert zip_directory.directory_bytes(io.BytesIO(data)) == 0
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    path = Files("m.pt", {}, {"m.pt": ""}).write(tmp_path)
+    with pytest.raises(BadModel, match=r"m\.pt is a pipe or a device, not a file; name a model file"):
+        read_model_file(path)
+
+
+def test_weights_listed_twice_are_told(tmp_path: Path) -> None:
+    (case,) = [c for c in hostile() if c.name == "one group listed 4,000 times"]
+    with pytest.raises(BadModel, match=r"model\.json lists the weights weights\.bin twice; export the model again"):
+        read_model_file(case.files.write(tmp_path))
+
+
+def test_an_archive_packed_by_the_corpus_is_a_zip(tmp_path: Path) -> None:
+    rows = [("a", b"1"), ("b/c", b"2"), ("a", b"3")]
+    path = one("m.zip", zipped(rows)).write(tmp_path)
+    with zipfile.ZipFile(path) as archive:
+        assert archive.testzip() is None
+        assert [info.filename for info in archive.infolist()] == ["a", "b/c", "a"]
