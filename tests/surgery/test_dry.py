@@ -75,6 +75,7 @@ def window(draw: st.DrawFn) -> nn.Module:
     return extra.SamePool2d(kernel, stride) if kind == "same_pool" else nn.ZeroPad2d((1, -1, 0, 2))
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 @settings(max_examples=150, deadline=None)
 @given(window(), st.integers(1, 9), st.integers(1, 9))
 def test_any_window_on_any_map(layer: nn.Module, height: int, width: int) -> None:

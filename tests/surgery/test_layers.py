@@ -225,7 +225,7 @@ def test_for_one_reader_only() -> None:
     before = model()
     after = apply(before, [Insert("stem_relu", "relu", reader="block_1_add", name="path.train.half")])
     nodes = names_of(after.graph)
-    assert nodes["path.train_.half_"].all_input_nodes == [nodes["stem_relu"]]
+    assert nodes["path.train_.half_2"].all_input_nodes == [nodes["stem_relu"]]
     assert [n.name for n in nodes["block_1_conv"].all_input_nodes] == ["stem_relu"]
     assert torch.equal(answers(after), answers(before))  # a ReLU of a ReLU
 

@@ -39,6 +39,9 @@ ASKED: dict[str, dict[str, Any]] = {
     "filters": {"model": "runs/first", "out": "filters.png"},
     "unfold": {"model": "runs/first", "picture": "sample:cat", "at": "conv1[0,1,2]", "out": "unfold.svg"},
     "animate": {"model": "runs/first", "picture": "sample:cat", "frames": 4, "out": "animate.gif"},
+    "rank": {"model": "runs/first", "data": "shapes", "layers": "conv1", "out": "rank.csv"},
+    "shift": {"model": "runs/first", "picture": "sample:cat", "rotate": 30.0, "steps": 5, "out": "shift.png"},
+    "heal": {"model": "runs/first", "data": "shapes", "epochs": 1, "threads": 1, "out": "healed.safetensors"},
     "edit": {"model": "runs/first", "set": ("all.activation=tanh",), "out": "edited.safetensors"},
     "effect": {
         "model": "runs/first",

@@ -13,47 +13,13 @@ from torch import nn
 
 Shape = tuple[int, ...]
 
-_SAME = frozenset(
-    [
-        "ReLU",
-        "ReLU6",
-        "LeakyReLU",
-        "PReLU",
-        "ELU",
-        "SELU",
-        "CELU",
-        "GELU",
-        "SiLU",
-        "Mish",
-        "Sigmoid",
-        "Tanh",
-        "Softplus",
-        "Softsign",
-        "Hardtanh",
-        "Hardswish",
-        "Hardsigmoid",
-        "LogSigmoid",
-        "Softmax",
-        "LogSoftmax",
-        "Dropout",
-        "Dropout1d",
-        "Dropout2d",
-        "AlphaDropout",
-        "Identity",
-        "BatchNorm1d",
-        "BatchNorm2d",
-        "LayerNorm",
-        "GroupNorm",
-        "InstanceNorm2d",
-        "LocalResponseNorm",
-        "RMSNorm",
-        "StochasticDepth",
-        "DropPath",
-        "ClippedReLU",
-        "Rescale",
-        "AlwaysDropout",
-    ]
-)
+_NAMES = """
+    ReLU ReLU6 LeakyReLU PReLU ELU SELU CELU GELU SiLU Mish Sigmoid Tanh Softplus Softsign Hardtanh Hardswish
+    Hardsigmoid LogSigmoid Softmax LogSoftmax Dropout Dropout1d Dropout2d AlphaDropout Identity BatchNorm1d BatchNorm2d
+    LayerNorm GroupNorm InstanceNorm2d LocalResponseNorm RMSNorm StochasticDepth DropPath ClippedReLU Rescale
+    AlwaysDropout
+"""
+_SAME = frozenset(_NAMES.split())
 _SAME_FUNCTIONS = {F.relu, F.softmax, torch.softmax, torch.sigmoid, torch.tanh, torch.sqrt, torch.exp, torch.abs}
 _SAME_FUNCTIONS |= {F.softplus, F.normalize, F.batch_norm, F.layer_norm, F.group_norm}
 _BROADCAST = {operator.add, operator.sub, operator.mul, operator.truediv, torch.maximum, torch.minimum}

@@ -233,7 +233,7 @@ def _alone_until(graph: fx.GraphModule, at: fx.Node) -> tuple[list[fx.Node], fx.
         flattens = isinstance(layer, _FLATTENS) or _flattens(user)
         if not (flattens or _keeps_apart(graph, user, flat)):
             break
-        flat = flat or flattens
+        flat = flat or flattens or (_word(user) == "mean" and not user.kwargs.get("keepdim", user.args[2:] == (True,)))
         chain.append(user)
     return [], None
 

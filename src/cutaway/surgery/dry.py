@@ -101,10 +101,21 @@ def _value(graph: fx.GraphModule, node: fx.Node, values: dict[fx.Node, Any], inp
         value = rule(layer, values[node.args[0]])
     else:
         args, kwargs = (fx.map_arg(given, values.__getitem__) for given in (node.args, node.kwargs))
-        value = _called(node, layer, args, kwargs)
+        value = args[0] if _of_one_size(node, args, kwargs) else _called(node, layer, args, kwargs)
     if isinstance(value, torch.Tensor) and not value.numel():
         raise _Unfit("small", "nothing would be left of it")
     return value
+
+
+def _of_one_size(node: fx.Node, args: tuple[Any, ...], kwargs: Any) -> bool:
+    """Whether a step adds, multiplies, ... two values of the same shape."""
+    return (
+        called(node) in JOINS
+        and not kwargs
+        and len(args) == 2
+        and all(isinstance(arg, torch.Tensor) for arg in args)
+        and args[0].shape == args[1].shape
+    )
 
 
 def _called(node: fx.Node, layer: nn.Module | None, args: Any, kwargs: Any) -> Any:
@@ -275,6 +286,21 @@ def _factors(layer: Any, x: torch.Tensor) -> torch.Tensor:
     return x
 
 
+def _zeros_around(layer: nn.ZeroPad2d, x: torch.Tensor) -> torch.Tensor:
+    _maps(x, 2)
+    left, right, top, bottom = layer.padding
+    height, width = x.shape[2] + top + bottom, x.shape[3] + left + right
+    if height < 1 or width < 1:
+        raise _Unfit("small", "nothing would be left of it")
+    return x.new_empty((*x.shape[:2], height, width))
+
+
+def _to_size(layer: Any, x: torch.Tensor) -> torch.Tensor:
+    _maps(x, 2)
+    wanted = _window_of(layer, "output_size")
+    return x.new_empty((*x.shape[:2], *(n if w is None else w for n, w in zip(x.shape[2:], wanted))))
+
+
 def _flat(layer: nn.Flatten, x: torch.Tensor) -> torch.Tensor:
     return x.flatten(layer.start_dim, layer.end_dim)
 
@@ -295,6 +321,8 @@ _RULES: dict[Any, Callable[[Any, torch.Tensor], torch.Tensor]] = {
     **dict.fromkeys((nn.MaxPool2d, nn.AvgPool2d), _pool),
     **dict.fromkeys((extra.ScaleChannels, extra.Rescale), _factors),
     **dict.fromkeys((*(getattr(nn, name) for name in _PASS.split()), extra.ClippedReLU), _as_it_is),
+    **dict.fromkeys((nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d), _to_size),
+    nn.ZeroPad2d: _zeros_around,
     nn.Linear: _dense,
     nn.PReLU: _prelu,
     nn.Flatten: _flat,

@@ -152,11 +152,12 @@ class Patient:
 
     def _free(self, path: str) -> str:
         taken = {name for name, _ in self.graph.named_modules()}
-        path = ".".join(f"{part}_" if hasattr(_BARE, part) else part for part in path.split("."))  # "train", "half"
-        unique, n = path, 2
-        while unique in taken or hasattr(self.graph, unique):  # a GraphModule has a `graph`, a `code`, ...
-            unique, n = f"{path}_{n}", n + 1
-        return unique
+        *parents, last = path.split(".")
+        above = "".join(f"{part}_." if hasattr(_BARE, part) else f"{part}." for part in parents)  # "train", "half"
+        unique, n = last, 2
+        while above + unique in taken or hasattr(self.graph, above + unique) or hasattr(_BARE, unique):
+            unique, n = f"{last}_{n}", n + 1  # a GraphModule has a `graph`, a `code`, ...
+        return above + unique
 
     def copied(self) -> Patient:
         """-> another in the same state; what is done to either is not seen by the other."""

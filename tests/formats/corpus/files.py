@@ -6,7 +6,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,11 +42,18 @@ class Files:
 
 @dataclass(frozen=True)
 class Case:
-    """A hostile file. `says`: a pattern that its sentence must hold; "" where it has to open."""
+    """A hostile file. `says`: a pattern that its sentence must hold; "" where it has to open.
+
+    `heavy`: it takes a second to make or to open.
+    """
 
     name: str
-    files: Files
+    files: Files | Callable[[], Files]
     says: str
+    heavy: bool = False
+
+    def made(self) -> Files:
+        return self.files() if callable(self.files) else self.files
 
 
 def one(main: str, data: bytes) -> Files:
