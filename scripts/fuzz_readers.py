@@ -111,10 +111,10 @@ def fuzz(forms: Sequence[str], count: int, workers: int, seed: int = 0) -> list[
 
 def batches(form: str, count: int, seed: int) -> Iterator[tuple[str, range]]:
     """Format -> its batches; the hostile corpus is opened once and whole."""
-    from tests.formats.corpus.fuzzed import HOSTILE
+    from tests.formats.corpus.fuzzed import HOSTILE, LIGHT
     from tests.formats.corpus.hostile import hostile
 
-    begin, end = (0, len(hostile())) if form == HOSTILE else (seed, seed + count)
+    begin, end = (0, len(hostile(form == HOSTILE))) if form in (HOSTILE, LIGHT) else (seed, seed + count)
     for n in range(begin, end, BATCH):
         yield form, range(n, min(n + BATCH, end))
 
@@ -176,7 +176,7 @@ def work(form: str, numbers: range, shared: mmap.mmap, report: Path) -> None:
 def ended(form: str, number: int, folder: Path, watching: list[str]) -> tuple[str, str]:
     """One input -> (how it ended, the error where it is untyped)."""
     from tests.formats.corpus.files import CANARY
-    from tests.formats.corpus.fuzzed import HOSTILE, fuzzed
+    from tests.formats.corpus.fuzzed import HOSTILE, LIGHT, fuzzed
     from tests.formats.corpus.outcome import outcome
 
     at = "making it"
@@ -189,7 +189,7 @@ def ended(form: str, number: int, folder: Path, watching: list[str]) -> tuple[st
         return "untyped errors", f"{at}: {type(error).__name__}: {str(error)[:300]}"
     if watching or (folder / CANARY).exists():
         return "untyped errors", f"ran something: {watching[:5]}"
-    return end, sentence if form == HOSTILE else ""
+    return end, sentence if form in (HOSTILE, LIGHT) else ""
 
 
 def looked_at(worker: Worker) -> range | None:
@@ -274,7 +274,7 @@ def main() -> int:
     if given.again:
         again(given.again[0], int(given.again[1]), given.keep)
         return 0
-    from tests.formats.corpus.fuzzed import FORMS, HOSTILE
+    from tests.formats.corpus.fuzzed import FORMS, HOSTILE, LIGHT
 
     begun = time.monotonic()
     forms = given.only or [*FORMS, HOSTILE]
@@ -291,7 +291,7 @@ def main() -> int:
         result: dict[str, Any] = {"command": command, "rows": [t.row() for t in tallies]}
         if given.out:
             result["faults"] = [fault for t in tallies for fault in t.faults]
-            result["sentences"] = next((t.sentences for t in tallies if t.form == HOSTILE), {})
+            result["sentences"] = next((t.sentences for t in tallies if t.form in (HOSTILE, LIGHT)), {})
         Path(given.out or RESULT).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return 1 if any(t.faults for t in tallies) else 0
 

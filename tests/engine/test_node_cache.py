@@ -201,3 +201,49 @@ def test_what_cannot_be_run_and_what_is_not_there(graph: fx.GraphModule, x: torc
     graph.d = nn.Linear(5, 2)
     with pytest.raises(BadModel, match="layer d cannot work on this input of shape 1 x 3 x 8 x 8"):
         cache.after(graph)
+
+
+class Listed(nn.Module):
+    """A layer with a setting that can change and be the same object."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.factors = [1.0, 2.0]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.factors[1]
+
+
+def test_a_setting_that_changes_inside_is_seen(x: torch.Tensor) -> None:
+    root = nn.Sequential(nn.Conv2d(3, 2, 1), nn.ReLU())
+    traced = trace(root)
+    layer = Listed()
+    traced.add_module("listed", layer)
+    with traced.graph.inserting_before(next(n for n in traced.graph.nodes if n.op == "output")):
+        node = traced.graph.call_module("listed", (list(traced.graph.nodes)[-2],))
+    next(n for n in traced.graph.nodes if n.op == "output").args = (node,)
+    traced.recompile()
+    cache = NodeCache.of(traced, x)
+    assert cache.after(traced).ran == ()
+    layer.factors[1] = 3.0
+    after = cache.after(traced)
+    assert after.ran == ("listed",)
+    assert torch.equal(after.trace.output, 1.5 * cache.trace.output)
+
+
+def test_a_pure_edit_is_found_by_its_new_layers_alone(graph: fx.GraphModule, x: torch.Tensor) -> None:
+    from cutaway.image import InputContract
+    from cutaway.model import Model
+    from cutaway.surgery.apply import apply
+    from cutaway.surgery.edits import ScaleWeights
+
+    model = Model(graph, InputContract((int(x.shape[2]), int(x.shape[3]))), ())
+    cache = NodeCache.of(graph, x)
+    conv = next(p for p, m in reversed(list(graph.named_modules())) if isinstance(m, nn.Conv2d | nn.Linear))
+    edited = apply(model, [ScaleWeights(conv, 0.5)]).graph
+    pure, looked = cache.after(edited, pure=True), cache.after(edited)
+    assert pure.ran == looked.ran
+    assert conv in pure.ran
+    assert torch.equal(pure.trace.output, looked.trace.output)
+    again = pure.after(graph, pure=True)
+    assert torch.equal(again.trace.output, cache.trace.output)

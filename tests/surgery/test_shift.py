@@ -119,12 +119,12 @@ def test_where_the_answer_turns() -> None:
         net[2].weight.copy_(torch.tensor([[1.0, 0, 1, 0, 1, 0], [0, 1, 0, 1, 0, 1]]))
         net[2].bias.zero_()
     halves = np.zeros((20, 24, 3), np.uint8)
-    halves[:, :14] = 255
+    halves[:, 8:12] = 255
     sides = Model(trace(net.eval()), InputContract((20, 24)), ("left", "right"))
     found = shift(sides, halves, Change("translate", 8), 9)
     assert found.probabilities[found.start].argmax() == 0
-    assert found.turns == (-4.0,), "two pixels to the left both halves are alike; four, and the right one is brighter"
-    assert found.kept == pytest.approx(6 / 8)
+    assert found.turns == (4.0,), "two pixels to the right both halves are alike; four, and the right one is brighter"
+    assert found.kept == pytest.approx(5 / 8)
 
 
 def test_a_constant_network_is_invariant() -> None:

@@ -14,6 +14,7 @@ from cutaway.formats.keras_calls import Call, Ref, parse_calls, shown
 _DEEPEST = 16
 _MOST_LAYERS = 5_000
 _MOST_READ = 100_000
+_MOST_TEXT = 20_000_000
 _KERAS = ("keras", "tf_keras", "tensorflow", "keras_core")
 _FUNCTIONAL = ("Functional", "Model")
 
@@ -51,6 +52,8 @@ class Layer:
 
 def model_json(text: str | bytes, name: str) -> Any:
     """The model's description and its file's name -> Python data. Raises BadModel where it is no readable JSON."""
+    if len(text) > _MOST_TEXT:
+        raise BadModel(f"{name}: the description of the network has {len(text):,} letters; at most {_MOST_TEXT:,}.")
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:

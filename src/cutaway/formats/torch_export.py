@@ -25,7 +25,7 @@ from cutaway.graph.program import innermost
 from cutaway.image import InputContract
 
 _GRAPH = "models/model.json"
-_MOST_JSON = 64_000_000
+_MOST_JSON = 32_000_000
 _MOST_OPS = 10_000
 # Numbers of torch's own enum (torch._export.serde.schema.ScalarType).
 _TYPES = {

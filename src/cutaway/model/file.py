@@ -21,6 +21,7 @@ from cutaway.model.golden import must_answer_as
 from cutaway.model.model import Model
 
 FORMAT = "cutaway-model-1"
+_MOST_HEADER = 20_000_000
 
 
 def save_model(model: Model, path: Path | str, golden: Sequence[float] = ()) -> Path:
@@ -105,6 +106,8 @@ def _read(path: Path) -> tuple[Any, dict[str, torch.Tensor]]:
             text = (file.metadata() or {}).get("cutaway")
             if text is None:
                 raise BadModel(f"{path.name} holds weights but no network; it was not written by Cutaway.")
+            if len(text) > _MOST_HEADER:
+                raise BadModel(f"{path.name} has a header of {len(text):,} letters; at most {_MOST_HEADER:,}.")
             header = json.loads(text)
             return header, {name: _aligned(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 - not a dict
     except FileNotFoundError:

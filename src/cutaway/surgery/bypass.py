@@ -14,7 +14,7 @@ from cutaway.model import Model
 from cutaway.surgery.patient import Patient
 
 Shape = tuple[int, ...]
-_DO_NOTHING = frozenset({"dropout", "shape"})
+_NOT_ASKED = frozenset({"dropout", "shape", "softmax"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,14 @@ Refused = tuple[tuple[str, str], ...]
 def ways_around_layers(graph: fx.GraphModule, shapes: Mapping[str, Shape]) -> tuple[tuple[Way, ...], Refused]:
     """Graph, node name: shape with the batch axis -> layers that can be bypassed, and those that cannot.
 
-    Layers and functions of one value; what does nothing at prediction (dropout, flatten) is in neither list.
+    Layers and functions of one value; what does nothing at prediction (dropout, flatten) or makes
+    probabilities of the answers (softmax) is in neither list.
     """
     names = {node: name for name, node in names_of(graph).items()}
     found, refused = [], []
     for name, node in steps_of(graph).items():
         given = [n for n in node.all_input_nodes if n.op != "get_attr" and n.name in shapes]
-        if len(given) != 1 or node.name not in shapes or family_of(_kind(graph, node)) in _DO_NOTHING:
+        if len(given) != 1 or node.name not in shapes or family_of(_kind(graph, node)) in _NOT_ASKED:
             continue
         if shapes[given[0].name] == shapes[node.name]:
             found.append(Way(name, name, names[given[0]]))

@@ -100,22 +100,31 @@ def _value(graph: fx.GraphModule, node: fx.Node, values: dict[fx.Node, Any], inp
     if rule is not None and len(node.args) == 1 and isinstance(node.args[0], fx.Node) and not node.kwargs:
         value = rule(layer, values[node.args[0]])
     else:
-        args, kwargs = (fx.map_arg(given, values.__getitem__) for given in (node.args, node.kwargs))
-        value = args[0] if _of_one_size(node, args, kwargs) else _called(node, layer, args, kwargs)
+        args: Any = fx.map_arg(node.args, values.__getitem__)
+        kwargs: Any = fx.map_arg(node.kwargs, values.__getitem__)
+        quick = _quickly(node, args, kwargs)
+        value = quick if quick is not None else _called(node, layer, args, kwargs)
     if isinstance(value, torch.Tensor) and not value.numel():
         raise _Unfit("small", "nothing would be left of it")
     return value
 
 
-def _of_one_size(node: fx.Node, args: tuple[Any, ...], kwargs: Any) -> bool:
-    """Whether a step adds, multiplies, ... two values of the same shape."""
-    return (
-        called(node) in JOINS
-        and not kwargs
-        and len(args) == 2
-        and all(isinstance(arg, torch.Tensor) for arg in args)
-        and args[0].shape == args[1].shape
-    )
+def _quickly(node: fx.Node, args: tuple[Any, ...], kwargs: Any) -> torch.Tensor | None:
+    """What adding or concatenating values that fit gives; None for every other step. 0.3 ms each by torch."""
+    name = called(node)
+    if kwargs or len(args) != 2 or name not in ("add", "mul", "cat"):
+        return None
+    if name != "cat":
+        a, b = args
+        return a if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor) and a.shape == b.shape else None
+    parts, dim = args
+    if dim != 1 or not all(isinstance(part, torch.Tensor) and part.ndim == 4 for part in parts):
+        return None
+    count, _, *size = parts[0].shape
+    if any(part.shape[0] != count or list(part.shape[2:]) != size for part in parts):
+        return None
+    joined: torch.Tensor = parts[0].new_empty((count, sum(part.shape[1] for part in parts), *size))
+    return joined
 
 
 def _called(node: fx.Node, layer: nn.Module | None, args: Any, kwargs: Any) -> Any:

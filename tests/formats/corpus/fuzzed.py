@@ -62,14 +62,14 @@ ENDINGS = [
     ".tar",
 ]
 OTHER = "other files"
-HOSTILE = "hostile corpus"
+HOSTILE, LIGHT = "hostile corpus", "hostile corpus without the heavy ones"
 _WRITABLE = [n for n in NAMES if n != "\ud800"]
 
 
 def fuzzed(form: str, number: int) -> Files:
-    """Format (a key of FORMS), number -> the changed file; of HOSTILE, the file of that number."""
-    if form == HOSTILE:
-        return hostile()[number].files
+    """Format (a key of FORMS), number -> the changed file; of HOSTILE or LIGHT, the file of that number."""
+    if form in (HOSTILE, LIGHT):
+        return hostile(form == HOSTILE)[number].made()
     chance = random.Random(f"{form} {number}")
     return chance.choice(FORMS[form])(chance)
 

@@ -37,6 +37,9 @@ def _changed(change: Callable[[Any], Any]) -> Files:
 def _onnx() -> Iterator[Case]:
     large = "numbers|large|more|cannot|must|bytes|memory|budget"
 
+    def heavy(name: str, says: str, *nodes: Any) -> Case:
+        return Case(f"ONNX: {name}", _file(model(list(nodes))), says, heavy=True)
+
     def net(name: str, says: str, *nodes: Any, **arrays: Any) -> Case:
         return Case(f"ONNX: {name}", _file(model(list(nodes), {k: np.asarray(v) for k, v in arrays.items()})), says)
 

@@ -112,7 +112,7 @@ def _graphs() -> Iterator[Case]:
     chain += [layer("Concatenate", f"c{n}", f"c{n - 1}", f"c{n - 1}") for n in range(1, 60)]
     yield Case("joined with itself 60 times", graph(chain, "c59"), "numbers")
     wide = [layer("Concatenate", f"w{n}", *["in"] * 4_000) for n in range(300)]
-    yield Case("a million connections", lambda: graph(wide, "w299"), "read more than 100,000", heavy=True)
+    yield Case("a million connections", lambda: graph(wide, "w299"), "read more than 100,000|letters", heavy=True)
     words = [layer("ReLU", "a_" * 30_000 + f"{n}") for n in range(3)]
     yield Case("names of 30,000 words", _plain(*words), "")
     dots = [layer("ReLU", "a." * 30_000 + f"{n}") for n in range(3)]

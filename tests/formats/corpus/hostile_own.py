@@ -8,10 +8,19 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tests.formats.corpus.files import CANARY, Case, one, safetensors
+from tests.formats.corpus.files import CANARY, Case, Files, one, safetensors
 from tests.formats.corpus.hostile_keras import BAD_NAMES
 from tests.formats.corpus.seeds import own_bytes
 
+_HEAVY = {
+    "10,001 steps",
+    "9,000 steps",
+    "10,001 layers",
+    "400,000 values joined",
+    "20,000 values joined 20 times",
+    "other answers ([1.0, 1.0, 1)",
+    "JSON a million deep",
+}
 Change = Callable[[dict[str, Any]], Any]
 
 
@@ -21,14 +30,13 @@ def cases() -> Iterator[Case]:
     header, body = json.loads(data[8 : 8 + length]), data[8 + length :]
 
     def case(name: str, says: str, change: Change) -> Case:
-        said = json.loads(header["__metadata__"]["cutaway"])
-        said = change(said) or said
-        text = said if isinstance(said, str) else json.dumps(said)
-        return Case(
-            f"own file: {name}",
-            one("m.safetensors", safetensors({**header, "__metadata__": {"cutaway": text}}, body)),
-            says,
-        )
+        def made() -> Files:
+            said = json.loads(header["__metadata__"]["cutaway"])
+            said = change(said) or said
+            text = said if isinstance(said, str) else json.dumps(said)
+            return one("m.safetensors", safetensors({**header, "__metadata__": {"cutaway": text}}, body))
+
+        return Case(f"own file: {name}", made, says, name in _HEAVY)
 
     def step(name: str, says: str, *rows: dict[str, Any], last: str = "") -> Case:
         """Rows put between the network's last step and its output."""

@@ -1,0 +1,36 @@
+"""The benchmarks of surgery on the least there is: rows, equal answers, what they say where data is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import surgery_edits, surgery_rank, surgery_rerun
+from benchmarks.bench import Missing, Settings
+
+
+def test_a_run_after_an_edit_gives_the_full_runs_answer(tmp_path: Path) -> None:
+    (row,) = surgery_rerun.measure(Settings(tmp_path, 1, quick=True)).rows
+    assert row["network"] == "mobilenet_v2"
+    assert row["difference"] == 0
+    assert 0 < row["last layer"] < row["middle"]
+
+
+def test_edits_are_answered_with_bytes(tmp_path: Path) -> None:
+    (row,) = surgery_edits.measure(Settings(tmp_path, 1, quick=True)).rows
+    assert row["edits"] == 8
+    assert 0 < row["p50, ms"] <= row["p95, ms"]
+    assert row["kB an edit"] > 1
+
+
+def test_ranking_agrees_with_running_everything(tmp_path: Path) -> None:
+    (row,) = surgery_rank.measure(Settings(tmp_path, 1, quick=True)).rows
+    assert (row["channels"], row["photos"]) == (128, 12)
+    assert row["ratio"] > 1
+    assert row["difference of loss"] < 1e-5
+
+
+def test_the_photos_and_the_file_are_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(Missing, match=r"There is no teachable-machine.* or no cats-vs-dogs/test below .*--data names"):
+        surgery_rank.measure(Settings(tmp_path))
