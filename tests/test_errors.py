@@ -18,6 +18,7 @@ from cutaway.errors import (
     PictureCode,
     Stopped,
     must_be,
+    one_line,
 )
 
 
@@ -56,3 +57,24 @@ def test_must_be_says_name_need_and_what_was_given() -> None:
     error = must_be("lr", "above 0", "fast")
     assert type(error) is BadInput
     assert str(error) == "lr must be above 0. Got 'fast'."
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("plain", "plain"),
+        ("two\nlines\r\n\tand more\u2028", "two lines   and more "),
+        ("\x1b[31mred\x07\x00", "?[31mred??"),
+        ("\u202etxt.exe\u2066", "?txt.exe?"),
+        ("\ud800half", "?half"),
+        ("caf\udce9", "caf?"),
+        ("개 می‌خواهم é", "개 می‌خواهم é"),
+        ("x" * 3_000, "x" * 1_940 + " ... " + "x" * 50),
+    ],
+)
+def test_text_out_of_a_file_becomes_a_line_that_any_terminal_shows(text: str, line: str) -> None:
+    assert one_line(text) == line == str(BadModel(text))
+
+
+def test_a_name_that_is_not_utf_8_may_be_kept() -> None:
+    assert one_line("caf\udce9\n", raw_bytes=True) == "caf\udce9 "

@@ -96,23 +96,23 @@ def test_the_whole_comparison(monkeypatch: pytest.MonkeyPatch, small_cifar: Path
         if env is None:
             return run(0.635, 60)
         epochs = float(text[text.index("--epochs") + 1])
-        return run(0.58 + 0.04 * epochs, 8 * epochs)
+        return run(0.6 + 0.05 * epochs, 16 * epochs)
 
     monkeypatch.setattr(module, "ran", fake)
     monkeypatch.setattr(module, "peer_python", lambda: Path("python"))
     outcome = module.measure(Settings(small_cifar.parent, repeats=2))
     whats = [row["what"] for row in outcome.rows]
     assert whats[0] == "Keras 3 as the tutorial, 3 epochs, batch 32"
-    assert whats[3].startswith("Cutaway, 1.5 epochs, --batch-size 64")
+    assert whats[3].startswith("Cutaway, 0.75 epochs, --batch-size 128")
     assert outcome.rows[len(SCHEDULES) + 1] == {
-        "what": "ratio peer / ours (1.5 epochs); bar 4, moonshot 8",
+        "what": "ratio peer / ours (0.75 epochs); bar 4, moonshot 8",
         "fit, s": 5.0,
         "whole process, s": 4.2,
         "peak memory, MiB": 1.0,
     }
-    assert "7 epochs" in whats[-1]  # 60 s, 8 s each, a twentieth left free
+    assert ": 3 epochs" in whats[-1]  # 60 s, 16 s each, a twentieth left free
     assert outcome.versions["keras"] == "3"
-    assert "1.5 epochs" in outcome.note
+    assert "0.75 epochs" in outcome.note
     peers = [i for i, words_ in enumerate(commands) if "keras_cifar.py" in words_[1]]
     assert peers == [0, len(SCHEDULES) + 1]  # the sides take turns
 
@@ -128,7 +128,7 @@ def test_missing_data_is_named(tmp_path: Path) -> None:
 
 
 def test_the_printed_flags_are_flags_of_train() -> None:
-    assert words(FAST) == "--batch-size 64 --lr 0.003 --augment none"
+    assert words(FAST) == "--batch-size 128 --lr 0.005 --optimizer muon --augment none"
     for recipe in (FAST, *(recipe for _, recipe in module.LONG)):
         recipe_for("scratch", **recipe)
         TrainOptions("digits", **recipe)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 import xml.etree.ElementTree as ET
 from itertools import pairwise
@@ -130,12 +131,19 @@ def test_cost_grows_with_the_steps_not_with_their_square() -> None:
         chain = [
             DiagramRow(f"n{i}", "ReLU", (8, 4, 4), tuple(f"n{j}" for j in range(max(0, i - 3), i))) for i in range(n)
         ]
-        start = time.process_time()
-        layout(boxes_of(chain, most=n))
-        return time.process_time() - start
+        taken = []
+        for _ in range(3):
+            start = time.process_time()
+            layout(boxes_of(chain, most=n))
+            taken.append(time.process_time() - start)
+        return min(taken)
 
     seconds(500)
-    assert seconds(8000) < 40 * max(seconds(1000), 1e-3)
+    gc.disable()  # a full heap, as after a thousand other tests, is collected ever slower
+    try:
+        assert seconds(8000) < 40 * max(seconds(1000), 1e-3)
+    finally:
+        gc.enable()
 
 
 def test_boxes_grow_with_channels_and_size() -> None:

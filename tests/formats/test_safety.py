@@ -19,6 +19,8 @@ import pytest
 
 from cutaway.errors import BadModel
 from cutaway.formats import read_model_file, zip_directory
+from cutaway.formats.parts import FileView, OnlyView, ViewRow
+from cutaway.model import open_model
 from tests.formats.corpus.files import CANARY, Files, one, zipped
 from tests.formats.corpus.fuzzed import FORMS, HOSTILE, LIGHT, OTHER, fuzzed
 from tests.formats.corpus.hostile import hostile
@@ -205,3 +207,96 @@ def test_an_archive_packed_by_the_corpus_is_a_zip(tmp_path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         assert archive.testzip() is None
         assert [info.filename for info in archive.infolist()] == ["a", "b/c", "a"]
+
+
+def opened(case: str, folder: Path) -> None:
+    (found,) = [c for c in hostile() if c.name == case]
+    open_model(found.made().write(folder))
+
+
+@pytest.mark.parametrize(
+    ("case", "limit", "said"),
+    [
+        (
+            "two layers of one name",
+            "formats.keras_tree._MOST_READ",
+            "layers read more than 1 values, the most that are",
+        ),
+        (
+            "two layers of one name",
+            "formats.keras_tree._MOST_TEXT",
+            r"description of the network has \d+ letters; at most 1\.",
+        ),
+        (
+            "modules doubled 60 times",
+            "formats.torch_file._MOST_MODULES",
+            "is made of more than 1 modules; nothing more",
+        ),
+        (
+            "objects doubled 60 times, TorchScript",
+            "formats.torchscript._MOST_OBJECTS",
+            "made of more than 1 objects; nothing",
+        ),
+        (
+            "config.json of hostile values",
+            "model.bare._MOST_ARRAYS",
+            r"m\.safetensors holds 9 arrays; at most 1 are accepted",
+        ),
+        (
+            "own file: two outputs",
+            "model.file._MOST_HEADER",
+            r"m\.safetensors has a header of [\d,]+ letters; at most 1\.",
+        ),
+        (
+            "own file: two outputs",
+            "graph.document._MAX_NODES",
+            r"The model's graph has \d+ nodes; at most 1 are accepted",
+        ),
+        (
+            "a .pt2 that blows stored numbers up by constant_pad_nd",
+            "graph.exported._MOST_STORED",
+            "more than 1 numbers of stored",
+        ),
+    ],
+)
+def test_counts_have_limits(case: str, limit: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"cutaway.{limit}", 1)
+    with pytest.raises(BadModel, match=said):
+        opened(case, tmp_path)
+
+
+def test_layers_have_a_limit_too(tmp_path: Path) -> None:
+    with pytest.raises(BadModel, match="The model's graph has 10006 layers; at most 10000 are accepted"):
+        opened("own file: 10,001 layers", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        (
+            "tuples doubled 60 times as the name of a class",
+            r"cannot be followed \(TypeError: the name of a class is no text\)",
+        ),
+        (
+            "own file: a layer at a.b.b.b.b.b.b.b.b.b. of 4001 letters",
+            r"names a layer 'a\.b.*'\.\.\. of 4,001 letters; at most 300",
+        ),
+        ("weights in a name too long", r"model\.json keeps its weights in x+.*, which is not in"),
+    ],
+)
+def test_odd_names_are_told(case: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(BadModel, match=said):
+        opened(case, tmp_path)
+
+
+def test_class_names_and_notes_can_be_shown(tmp_path: Path) -> None:
+    (case,) = [c for c in hostile() if c.name == "class names with control characters"]
+    assert open_model(case.made().write(tmp_path)).classes == ("c?[31mat?", "?dog?")
+
+
+def test_a_view_can_be_shown() -> None:
+    row = ViewRow("a\x1b[2Jb", "Re\nLU", None, 0, "\u202enote")
+    view = OnlyView(FileView("view-only", "x", "It says\x07 so\nand so.", (row,), ("net\x00",))).view
+    assert view == FileView(
+        "view-only", "x", "It says? so and so.", (ViewRow("a?[2Jb", "Re LU", None, 0, "?note"),), ("net?",)
+    )

@@ -61,7 +61,7 @@ def shift_chart(
     """
     wide = PAGE_WIDTH - 2 * MARGIN
     x = Axis(amounts[0], amounts[-1], _LEFT, wide - _RIGHT, log=equal_factors)
-    y = Axis(0.0, 1.0, _TALL, 8.0)
+    y = Axis(0.0, 1.0, _TALL, 24.0)
     marks: list[Mark] = []
     for share in ticks(0, 1):
         marks += [
@@ -69,7 +69,7 @@ def shift_chart(
             Words(x.start - 12, y.at(share) + 5, f"{100 * share:g} %", 14, MUTED, "end"),
         ]
     here = x.at(amounts[start])
-    marks += [Line(here, y.at(1), here, y.at(0), MUTED, 1), Words(here + 8, y.at(1) + 12, "unmoved", 13, MUTED)]
+    marks += [Line(here, y.at(1), here, y.at(0), MUTED, 1), Words(here, y.at(1) - 8, "unmoved", 13, MUTED, "middle")]
     for colour, curve in zip(COLOURS, curves, strict=False):
         places = [(x.at(a), y.at(v)) for a, v in zip(amounts, curve.values, strict=True)]
         marks += [Line(*a, *b, colour, 3) for a, b in itertools.pairwise(places)]

@@ -218,7 +218,7 @@ _TIMM = {
 
 def _graph(chance: random.Random) -> Files:
     """Our own file: nodes of the graph alone changed, weights and contract left."""
-    data = own_of(chance.random() < 0.5)
+    data = own_bytes(chance.random() < 0.5)
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])
     said = json.loads(header["__metadata__"]["cutaway"])
@@ -226,9 +226,6 @@ def _graph(chance: random.Random) -> Files:
     change(said["graph"]["nodes"] if chance.random() < 0.7 else said["graph"], chance)
     header["__metadata__"]["cutaway"] = json.dumps(said)
     return one("m.safetensors", safetensors(header, data[8 + length :]))
-
-
-own_of = functools.cache(own_bytes)
 
 
 @functools.cache

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from onnx import ModelProto, TensorProto, helper
 
-from tests.formats.corpus.files import CANARY, Case, Files, numbers, one
+from tests.formats.corpus.files import CANARY, Case, Files, numbers, one, zipped
 from tests.formats.corpus.hostile_keras import BAD_NAMES
 from tests.formats.corpus.seeds import onnx_proto, tflite_bytes
 from tests.formats.onnx_kit import model, node
@@ -283,9 +281,11 @@ def _tflite() -> Iterator[Case]:
     yield case("an operator of another maker", "list|Evil", write([X, Y], [Op("\x1b[2JEvil", [0], [1])]))
     yield case("a step without end", "m.tflite|WHILE|list", write([X, Y], [Op("WHILE", [0], [1])]))
     yield case("300 graphs", "m.tflite|graph", write([X, Y], [relu], subgraphs=300))
-    labels = io.BytesIO()
-    with zipfile.ZipFile(labels, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("labels.txt", "c\x1b[31mat\n\u202edog\n" + "\n" * 60_000_000)
-    labelled = one("m.tflite", write([X, Y], [relu]) + labels.getvalue())
-    yield Case("TFLite: labels of 60 MB", labelled, "", heavy=True)
+
+    def labelled(count: int) -> Files:
+        labels = b"c\x1b[31mat\n\xe2\x80\xaedog\n" + b"\n" * count
+        return one("m.tflite", write([X, Y], [relu]) + zipped([("labels.txt", labels)], packed=True))
+
+    yield case("labels with control characters", "", labelled(0).held["m.tflite"])
+    yield Case("TFLite: labels of 60 MB", lambda: labelled(60_000_000), "", heavy=True)
     yield case("metadata of noise", "", write([X, Y], [relu], metadata=b"\xff" * 300))

@@ -115,7 +115,9 @@ def _names(case: Callable[..., Case], step: Callable[..., Case]) -> Iterator[Cas
         def below(said: dict[str, Any], p: str = path) -> None:
             said["graph"]["layers"][p] = {"kind": "ReLU", "settings": {"dict": {}}}
 
-        yield case(f"a layer at {path[:20]}", "" if len(path) == 201 else "damaged|letters", below)
+        yield case(
+            f"a layer at {path[:20]} of {len(path)} letters", "" if len(path) == 201 else "damaged|letters", below
+        )
 
 
 def _large(case: Callable[..., Case], step: Callable[..., Case]) -> Iterator[Case]:

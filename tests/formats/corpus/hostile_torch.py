@@ -166,16 +166,21 @@ def _archives() -> Iterator[Case]:
         with_pickle(lambda d: d.replace(b"K\x04K\x03K\x03K\x03", b"J\xff\xff\xff\xffK\x03K\x03K\x03")),
         "no readable shape",
     )
-    packed = zipped([(n, bytes(60_000_000) if n.endswith("data/0") else d) for n, d in data.items()], packed=True)
+
+    def bomb(name: str) -> Files:
+        rows = {**data, name: data.get(name, b"") + bytes(60_000_000)}
+        return one("m.pt", zipped(list(rows.items()), packed=True))
+
     yield Case(
-        "a storage of 60 MB in 60 kB", lambda: one("m.pt", packed), "claims|unpacks|no known network", heavy=True
+        "a storage of 60 MB in 60 kB",
+        lambda: bomb(pkl.replace("data.pkl", "data/0")),
+        "claims|unpacks|no known network",
+        heavy=True,
     )
-    bomb = zipped([(n, d + bytes(60_000_000) if n == pkl else d) for n, d in data.items()], packed=True)
-    yield Case("a pickle of 60 MB in 60 kB", lambda: one("m.pt", bomb), "claims", heavy=True)
-    order = zipped([*data.items(), ("archive/byteorder", bytes(60_000_000))], packed=True)
+    yield Case("a pickle of 60 MB in 60 kB", lambda: bomb(pkl), "claims", heavy=True)
     yield Case(
         "a byte order of 60 MB in 60 kB",
-        lambda: one("m.pt", order),
+        lambda: bomb(pkl.replace("data.pkl", "byteorder")),
         "claims|twice|damaged|no known network",
         heavy=True,
     )
@@ -346,10 +351,12 @@ def _safetensors() -> Iterator[Case]:
     )
     empty = {f"w{n}": {"dtype": "F32", "shape": [0, 2**40], "data_offsets": [0, 0]} for n in range(50)}
     yield Case("weights of 0 x 10^12 numbers", one("m.safetensors", safetensors(empty)), "readable|no known network")
-    many = {f"layer{n}.weight": {"dtype": "U8", "shape": [1], "data_offsets": [n, n + 1]} for n in range(100_000)}
-    yield Case(
-        "100,000 weights", lambda: one("m.safetensors", safetensors(many, bytes(100_000))), "at most 20,000", heavy=True
-    )
+
+    def many() -> Files:
+        rows = {f"layer{n}.weight": {"dtype": "U8", "shape": [1], "data_offsets": [n, n + 1]} for n in range(100_000)}
+        return one("m.safetensors", safetensors(rows, bytes(100_000)))
+
+    yield Case("100,000 weights", many, "at most 20,000", heavy=True)
     config = {
         "architecture": "../../x",
         "pretrained_cfg": {"input_size": [3, 10**9, 10**9], "mean": [float("nan")] * 3},

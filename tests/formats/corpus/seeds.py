@@ -184,6 +184,7 @@ def checkpoint() -> dict[str, Any]:
     return {"epoch": 3, "arch": "small", "state_dict": state, "best": 0.5}
 
 
+@functools.cache
 def torchscript_bytes() -> bytes:
     whole_file = io.BytesIO()
     with warnings.catch_warnings():
@@ -199,6 +200,7 @@ def pt2_bytes() -> bytes:
     return whole_file.getvalue()
 
 
+@functools.cache
 def own_bytes(golden: bool = False) -> bytes:
     model = Model(trace(small()), InputContract((8, 8)), ("cat", "dog"), card={"source": "corpus"})
     with tempfile.TemporaryDirectory() as folder:
