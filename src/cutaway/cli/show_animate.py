@@ -12,7 +12,7 @@ def show(console: Console, result: Any) -> None:
     """AnimateResult -> printed."""
     rows, columns = result.output_shape
     stops = f"all {result.places:,} places" if result.frames == result.places else (
-        f"{result.frames:,} of {result.places:,} places"
+        f"{result.frames:,} of {result.places:,} places (--frames shows more)"
     )  # fmt: skip
     console.print(
         f"[bold]{escape(result.layer)}[/] [dim]{escape(result.kind)}[/], channel {result.channel}: "

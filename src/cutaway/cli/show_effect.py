@@ -49,7 +49,7 @@ def _picture(console: Console, found: Any) -> None:
         )
     else:
         console.print("No layer gives other values.")
-    again, steps = len(found.ran), len(found.after.trace)
+    again, steps = len(set(found.ran) & set(found.after.trace)), len(found.after.trace)
     console.print(f"{len(changed)} of {len(found.layers)} steps changed; {again} of {steps} were run again.")
     console.print(_classes(found))
 

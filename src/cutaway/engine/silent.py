@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import fx, nn
 
+from cutaway.engine.extremes import largest, smallest
 from cutaway.graph import extra
 from cutaway.graph.functions import name_of
 from cutaway.graph.names import step_named
@@ -93,9 +94,12 @@ class ChannelCounter:
     def _with(self, before: Record | None, name: str, value: torch.Tensor) -> Record:
         rule = self.rules[name]
         places = [a for a in range(1, value.ndim) if a != (value.ndim - 1 if rule.last else 1)]
-        tops = value.amax(places) if places else value  # (N, C)
+        maps = places == [2, 3]
+        tops = largest(value) if maps else value.amax(places) if places else value  # (N, C)
         high = tops.amax(0)
-        low = high if rule.name == "zero" else value.amin([0, *places])
+        low = high
+        if rule.name == "constant":
+            low = (smallest(value) if maps else value.amin(places) if places else value).amin(0)
         fired = (tops > self.threshold).sum(0)
         if before is None:
             return Record(high, low, fired)

@@ -29,7 +29,7 @@ def write_whole(path: Path, write: Any) -> None:
         reason = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else "the disk is full"
         raise BadInput(
             f"{path} could not be written ({reason}); what was saved before is untouched. "
-            "Free some space, then: cutaway resume."
+            "Free some space and give the command again; a training goes on with: cutaway resume."
         ) from None
 
 

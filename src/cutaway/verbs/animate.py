@@ -6,7 +6,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cutaway.events import Event, Note
+from cutaway.events import Event
 from cutaway.verbs.verb import Verb
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def _run(options: AnimateOptions) -> Generator[Event, None, AnimateResult]:
     from cutaway.verbs.picture_file import picture_file
     from cutaway.verbs.watch import one_picture
 
+    yield from ()
     path = picture_file(options.out, "animate", options.model, ENDINGS)
     model = find_model(options.model)
     picture = one_picture(options.picture, model)
@@ -98,8 +99,6 @@ def _run(options: AnimateOptions) -> Generator[Event, None, AnimateResult]:
     colours = COLOURS[model.contract.channels]
     film = animation(slide, fitted if slide.of_input else None, colours, options.frames, options.seconds)
     places = slide.output.size
-    if places > len(film.frames):
-        yield Note(f"The window stops at {len(film.frames)} of {places:,} places, evenly spread; --frames shows more.")
     _write(film, path)
     inputs = tuple(int(n) for n in slide.inputs.shape)
     outputs = tuple(int(n) for n in slide.output.shape)

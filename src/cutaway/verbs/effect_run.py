@@ -128,7 +128,8 @@ def _titles(
         answer = f"{first.name}: {share}" if first.name == then.name else (
             f"{first.name} {_percent(first.before)} → {then.name} {_percent(then.after)}"
         )  # fmt: skip
-        lines[0] = f"{lines[0][:-1]}. {len(pictures[0].ran)} of {len(pictures[0].after.trace)} steps were run again."
+        there, ran = set(pictures[0].after.trace), set(pictures[0].ran)
+        lines[0] = f"{lines[0][:-1]}. {len(ran & there)} of {len(there)} steps were run again."
         return f"{_short(pictures[0].picture)}   {answer}", *lines
     return _headline(data[0]), lines[0]
 

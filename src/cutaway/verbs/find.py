@@ -19,11 +19,14 @@ _ENDINGS = (".h5", ".keras", ".onnx", ".pt", ".pth", ".pt2", ".safetensors", ".t
 _IN_FOLDERS = ("model.safetensors", "saved_model.pb", "model.json")
 
 
-def find_model(typed: str) -> Model:
-    """Model file, run folder, run name, "last" or zoo:NAME -> Model. Raises BadInput, BadModel."""
+def find_model(typed: str, network: str = "") -> Model:
+    """Model file, run folder, run name, "last" or zoo:NAME -> Model. Raises BadInput, BadModel.
+
+    `network` names the network of a file of weights that several fit.
+    """
     if typed.startswith(ZOO):
         return zoo_model(typed.removeprefix(ZOO))
-    return open_model(file_of(typed))
+    return open_model(file_of(typed), network=network)
 
 
 def file_of(typed: str) -> Path:

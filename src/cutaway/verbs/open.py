@@ -33,6 +33,8 @@ class OpenOptions:
     """all, or the name of a block to see inside it; without, large networks are shown block by block."""
     search: str = ""
     """Only layers whose name or kind holds this."""
+    network: str = ""
+    """Of a file of weights that several networks fit: the right one, as `cutaway networks` lists it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def _run(options: OpenOptions) -> Generator[Event, None, Opened]:
 
     path = None if options.model.startswith(ZOO) else file_of(options.model)
     try:
-        model = find_model(options.model)
+        model = find_model(options.model, options.network)
     except OnlyView as only:
         return _viewed(options, path, only.view)
     if options.model.startswith(ZOO) and model.card.get("weights") == "random":

@@ -125,7 +125,7 @@ def filled(
         shown = ", ".join(fit.others[:4]) + (f" and {len(fit.others) - 4} more" if len(fit.others) > 4 else "")
         notes.append(
             f"The same names and shapes fit {shown} too, which may pad or activate otherwise; "
-            'name the right one with open_model(..., network="NAME").'
+            'name the right one: cutaway export FILE --network NAME --to safetensors (open_model(..., network="NAME")).'
         )
     card = {"network": fit.name, "library": source.library, "weights": file, **source.card(False)}
     return Named(graph, contract, names, {**card, "notes": " ".join(notes)})

@@ -66,7 +66,8 @@ class Recognition:
     @property
     def _head(self) -> str:
         units = " and ".join(f"{n:,}" for n in self.hidden)
-        classes = f"{self.classes:,} class{'es' if self.classes != 1 else ''}" if self.classes else "no classes"
+        named = "1 yes-or-no answer" if self.classes == 1 else f"{self.classes:,} classes"
+        classes = named if self.classes else "no classes"
         return f"{units} hidden units and {classes}" if units else classes
 
     def to_dict(self) -> dict[str, Any]:
