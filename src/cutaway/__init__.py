@@ -71,21 +71,26 @@ if TYPE_CHECKING:
     from cutaway.verbs.edit import edit as edit
     from cutaway.verbs.effect import effect as effect
     from cutaway.verbs.evaluate import evaluate as evaluate
+    from cutaway.verbs.explain import explain as explain
     from cutaway.verbs.export import export as export
     from cutaway.verbs.filters import filters as filters
     from cutaway.verbs.heal import heal as heal
+    from cutaway.verbs.map import map as map
     from cutaway.verbs.networks import networks as networks
+    from cutaway.verbs.neuron import neuron as neuron
     from cutaway.verbs.open import open as open
     from cutaway.verbs.predict import predict as predict
     from cutaway.verbs.rank import rank as rank
     from cutaway.verbs.recognise import recognise as recognise
     from cutaway.verbs.report import report as report
     from cutaway.verbs.run import Run as Run
+    from cutaway.verbs.separability import separability as separability
     from cutaway.verbs.shift import shift as shift
     from cutaway.verbs.silent import silent as silent
     from cutaway.verbs.sweep import sweep as sweep
     from cutaway.verbs.train import resume as resume
     from cutaway.verbs.train import train as train
+    from cutaway.verbs.trust import trust as trust
     from cutaway.verbs.unfold import unfold as unfold
     from cutaway.verbs.vary import vary as vary
     from cutaway.verbs.watch import watch as watch
@@ -105,6 +110,7 @@ _HOMES = {
     "Report": "cutaway.reports",
     "heal": "cutaway.verbs.heal",
     "rank": "cutaway.verbs.rank",
+    "separability": "cutaway.verbs.separability",
     "shift": "cutaway.verbs.shift",
     "SetActivation": "cutaway.surgery.activations",
     "KeepOnly": "cutaway.surgery.channels",
@@ -151,9 +157,12 @@ _HOMES = {
     "edit": "cutaway.verbs.edit",
     "effect": "cutaway.verbs.effect",
     "evaluate": "cutaway.verbs.evaluate",
+    "explain": "cutaway.verbs.explain",
     "export": "cutaway.verbs.export",
     "filters": "cutaway.verbs.filters",
+    "map": "cutaway.verbs.map",
     "networks": "cutaway.verbs.networks",
+    "neuron": "cutaway.verbs.neuron",
     "open": "cutaway.verbs.open",
     "compare": "cutaway.verbs.compare",
     "predict": "cutaway.verbs.predict",
@@ -164,6 +173,7 @@ _HOMES = {
     "sweep": "cutaway.verbs.sweep",
     "resume": "cutaway.verbs.train",
     "train": "cutaway.verbs.train",
+    "trust": "cutaway.verbs.trust",
     "unfold": "cutaway.verbs.unfold",
     "vary": "cutaway.verbs.vary",
     "watch": "cutaway.verbs.watch",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
-from torch import nn
+from torch import fx, nn
 
-from cutaway.engine.fast import fast_twin, training_twin
+from cutaway.engine.fast import fast_twin, gradient_twin, light_twin, training_twin
 from cutaway.graph.trace import trace
 from cutaway.zoo import build
 
@@ -38,6 +40,31 @@ def test_it_answers_alike_within_1e_5(name: str) -> None:
 def test_norms_after_convolutions_are_gone() -> None:
     twin = fast_twin(build("resnet18", classes=("a", "b"), size=64).graph)
     assert not [n for n in twin.graph.nodes if n.op == "call_module" and "bn" in str(n.target)]
+
+
+@pytest.mark.parametrize("make", [gradient_twin, light_twin])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_its_gradients_are_the_networks(name: str, make: Callable[[fx.GraphModule], fx.GraphModule]) -> None:
+    graph = build(name, classes=("a", "b", "c"), size=64).graph
+    lively(graph)
+    graph.double()
+    x = torch.randn(2, 3, 64, 64, dtype=torch.float64, requires_grad=True)
+    state = {name: value.clone() for name, value in graph.state_dict().items()}
+    twin = make(graph)
+    for network in (graph, twin):
+        network.requires_grad_(False)
+    (before,), (after,) = (torch.autograd.grad(network(x)[:, 1].sum(), x) for network in (graph, twin))
+    assert (before - after).abs().max() < 1e-9 * before.abs().max()
+    assert all(torch.equal(value, state[name]) for name, value in graph.state_dict().items())
+    assert not [layer for layer in graph.modules() if getattr(layer, "inplace", False)]
+
+
+def test_a_light_twin_copies_only_the_first_convolutions() -> None:
+    graph = build("resnet18", classes=("a", "b"), size=64).graph
+    mine = {id(value) for value in graph.parameters()}
+    own = sum(value.numel() for value in light_twin(graph).parameters() if id(value) not in mine)
+    whole = sum(value.numel() for value in graph.parameters())
+    assert 0 < own < 0.1 * whole
 
 
 class Branches(nn.Module):

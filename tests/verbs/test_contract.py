@@ -49,7 +49,18 @@ ASKED: dict[str, dict[str, Any]] = {
         "pictures": ("sample:cat", "shapes"),
         "out": "effect.png",
     },
+    "explain": {
+        "model": "runs/first",
+        "pictures": ("sample:cat",),
+        "method": ("saliency", "gradcam"),
+        "npz": "maps.npz",
+        "out": "explain.png",
+    },
     "vary": {"model": "runs/first", "data": "shapes", "knob": ("all.activation=relu,tanh",), "out": "vary.png"},
+    "neuron": {"model": "runs/first", "unit": ("conv1[2]",), "data": "shapes", "steps": 8, "out": "neuron.png"},
+    "map": {"model": "runs/first", "data": "shapes", "method": "pca", "fold": "all", "out": "map.html"},
+    "separability": {"model": "runs/first", "data": "shapes", "fold": "all", "out": "apart.svg"},
+    "trust": {"model": "runs/first", "data": "shapes", "method": ("saliency",), "most": 2, "out": "trust.csv"},
     "sweep": {"data": "shapes", "vary": ("depth=2,3", "filters=4"), "epochs": 1, "threads": 1},
 }
 TIMES = {"seconds", "timings", "created", "peak_memory_mb", "processor"}

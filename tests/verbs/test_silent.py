@@ -60,6 +60,24 @@ def test_it_is_what_a_trace_of_all_pictures_says(model: str) -> None:
 
 
 @pytest.mark.usefixtures("shapes")
+def test_every_silent_channel_has_its_reason(model: str, cli: Cli) -> None:
+    result = ca.silent(model, "shapes")
+    first, second = result.layers
+    for row in result.layers:
+        assert tuple(why.channel for why in row.why) == row.silent
+    (dead,) = (why for why in first.why if why.channel == 3)
+    assert (dead.kind, dead.bias) == ("cannot", -100)
+    assert "Channel 3 of 1 is black whatever the picture" in dead.sentence
+    assert "None of 42 photos excites it" in dead.sentence
+    assert {why.kind for why in second.why if why.channel < 2} == {"bias"}
+    told = cli("silent", model, "shapes", "--json").json["layers"][0]["why"]
+    assert told[[t["channel"] for t in told].index(3)]["reason"] == "cannot"
+    said = " ".join(cli("silent", model, "shapes").out.split())
+    assert "no picture can excite it" in said
+    assert "its weights get no gradient" in said
+
+
+@pytest.mark.usefixtures("shapes")
 def test_the_terminal_says_it_and_the_chart_is_there(model: str, cli: Cli) -> None:
     said = cli("silent", model, "shapes")
     assert (said.code, said.err) == (0, "")

@@ -53,7 +53,7 @@ class _Teller(Console):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
-_WHOLES = {"sweep"}  # tasks that consist of others
+_WHOLES = {"sweep", "explain"}  # tasks that consist of others
 
 
 class _Interrupts:

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cutaway.cli.columns import fitted
+from cutaway.cli.show_why import show_why
 
 _SHOWN = 6
 _FOLDS = {"layer": 36, "which are silent": 34}  # characters that are enough where a line is short
@@ -36,6 +37,7 @@ def show(console: Console, result: Any) -> None:
         console.print(f"In the other {quiet} layer{'s' * (quiet != 1)} every channel fires.")
     for rule in dict.fromkeys(row.rule for row in result.layers):
         console.print(f"[dim]Rule {rule}: silent is {_RULES[rule]}.[/]")
+    show_why(console, worth)
     if any(row.rare is not None for row in result.layers):
         console.print("[dim]Rare: fires on fewer than 1 % of the pictures.[/]")
     if result.non_finite:

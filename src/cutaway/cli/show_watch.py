@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cutaway.cli.columns import fitted
+from cutaway.cli.show_why import show_why
 
 _NAME = 30  # characters of a name that are enough
 
@@ -31,6 +32,7 @@ def show(console: Console, result: Any) -> None:
     for cells in zip(*kept.values(), strict=True):
         table.add_row(*map(escape, cells))
     console.print(table)
+    show_why(console, result.layers)
     best, *rest = (f"{name} {share:.1%}" for name, share in result.top[:3])
     after = f", {', '.join(rest)}" if rest else ""
     console.print(f"{escape(result.picture)}: [bold]{escape(best)}[/]{escape(after)}", emoji=False)

@@ -13,13 +13,19 @@ from cutaway.draw.svg import Content, hover, path, picture, shortened, tag, text
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One curve: x and y of equal length (gaps where y is not finite); `dashed` tells it apart without colour."""
+    """One curve: x and y of equal length (gaps where y is not finite); `dashed` tells it apart without colour.
+
+    `lows` and `highs`: the interval of each y, drawn as a whisker; `notes`: what each point is, for its hover title.
+    """
 
     name: str
     xs: Sequence[float]
     ys: Sequence[float]
     colour: int = 1
     dashed: bool = False
+    lows: Sequence[float] = ()
+    highs: Sequence[float] = ()
+    notes: Sequence[str] = ()
 
 
 def line_chart(
@@ -37,7 +43,7 @@ def line_chart(
     """Curves -> SVG. `best` marks one x (the kept epoch), `phases` shade stretches (start, end, name), `ceiling` and
     `floor` are values the y axis never passes (1.0 for accuracy, 0.0 for loss)."""
     xs = finite([x for line in lines for x in line.xs])
-    ys = finite([y for line in lines for y in line.ys])
+    ys = finite([y for line in lines for y in (*line.ys, *line.lows, *line.highs)])
     if not xs or not ys:
         return empty(title)
     low, high = rounded_out(min(ys), max(ys))
@@ -69,12 +75,18 @@ def _curve(line: Line, x: Axis, y: Axis, write: Writer, x_label: str) -> list[Co
             pieces.append([])
     drawn = [tag("path", d=path(p), class_=_style(line)) for p in pieces if len(p) > 1]
     few = len(line.xs) <= 40
+    notes = [f", {note}" for note in line.notes] or [""] * len(line.xs)
     dots = [
-        tag("circle", hover(f"{line.name}, {x_label} {plain(a)}: {write(b)}"), cx=x.at(a), cy=y.at(b),
+        tag("circle", hover(f"{line.name}, {x_label} {plain(a)}{note}: {write(b)}"), cx=x.at(a), cy=y.at(b),
             r=3.0 if few else 1.6, class_=f"f{line.colour}")
-        for a, b in zip(line.xs, line.ys, strict=True) if math.isfinite(b)
+        for a, b, note in zip(line.xs, line.ys, notes, strict=True) if math.isfinite(b)
     ]  # fmt: skip
-    return drawn + dots
+    whiskers = [
+        tag("line", x1=x.at(a), x2=x.at(a), y1=y.at(low), y2=y.at(high), class_=f"whisker s{line.colour}",
+            stroke_opacity=0.35)
+        for a, low, high in zip(line.xs, line.lows, line.highs, strict=False)
+    ]  # fmt: skip
+    return whiskers + drawn + dots
 
 
 def _phases(phases: Sequence[tuple[float, float, str]], x: Axis) -> list[Content]:

@@ -22,7 +22,7 @@ from cutaway.graph.receptive_layers import (
     shifted,
     slid,
 )
-from cutaway.graph.view import Runs, Shape, View, joined
+from cutaway.graph.view import Runs, Shape, View, joined, joined_flat
 
 _POINTWISE = """
     add sub mul truediv floordiv div neg maximum minimum clamp sqrt rsqrt exp pow mod where log invert addcmul sin cos
@@ -58,7 +58,9 @@ def call_view(node: fx.Node, views: Views, shapes: Shapes) -> View | None:
     if name in _SIZES:
         return None
     if given is None:  # one of the values that chunk, split or unbind gave
-        return view if name == "getitem" else mixed(node, views, shapes)
+        if name != "getitem":
+            return mixed(node, views, shapes)
+        return view if after is None or len(view.runs) == len(after) else joined_flat([view], len(after))
     if name in ("chunk", "split", "unbind"):
         return _parted(name, view, _argument(node, 1 if name == "unbind" else 2, "dim", 0))
     if name in _REDUCING:

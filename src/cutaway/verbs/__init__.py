@@ -30,8 +30,13 @@ VERBS = {
     "heal": "cutaway.verbs.heal",
     "edit": "cutaway.verbs.edit",
     "effect": "cutaway.verbs.effect",
+    "explain": "cutaway.verbs.explain",
     "vary": "cutaway.verbs.vary",
+    "trust": "cutaway.verbs.trust",
     "sweep": "cutaway.verbs.sweep",
+    "map": "cutaway.verbs.map",
+    "separability": "cutaway.verbs.separability",
+    "neuron": "cutaway.verbs.neuron",
 }
 
 

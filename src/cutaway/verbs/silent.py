@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
     from cutaway.dataset import Dataset
     from cutaway.draw.scene import Scene
+    from cutaway.explanation.why_black import Why
     from cutaway.image import InputContract
+    from cutaway.model import Model
+
+
+CLOSER = 16
+"""Pictures on which the reasons of silent channels are measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,8 @@ class SilentLayer:
     channels: int
     silent: tuple[int, ...]
     rare: tuple[int, ...] | None
+    why: tuple[Why, ...] = ()
+    """Of each silent channel, the reason, measured on CLOSER of the pictures."""
 
     @property
     def share(self) -> float:
@@ -100,6 +108,7 @@ class SilentResult:
             {
                 "name": row.name, "kind": row.kind, "rule": row.rule, "channels": row.channels,
                 "silent": list(row.silent), "rare": None if row.rare is None else list(row.rare),
+                "why": [why.to_dict() for why in row.why],
             }
             for row in self.layers
         ]  # fmt: skip
@@ -148,10 +157,12 @@ def _run(options: SilentOptions) -> Generator[Event, None, SilentResult]:
         )
     found = counter.found()
     kinds = {name: kind_at(graph, step_named(graph, name)) for name in names}
+    why = _reasons(model, dataset, [(f.layer, f.silent) for f in found], 0 if stopped else counter.pictures)
     result = SilentResult(
         options.model, options.data, counter.pictures, len(dataset), tuple(sorted(unreadable)), stopped,
         options.threshold,
-        tuple(SilentLayer(f.layer, kinds[f.layer], f.rule, f.channels, f.silent, f.rare) for f in found),
+        tuple(SilentLayer(f.layer, kinds[f.layer], f.rule, f.channels, f.silent, f.rare, why.get(f.layer, ()))
+              for f in found),
         next((f.layer for f in found if not f.finite), ""), path,
     )  # fmt: skip
     scene = _chart(result)
@@ -160,6 +171,18 @@ def _run(options: SilentOptions) -> Generator[Event, None, SilentResult]:
     else:
         path.write_bytes(scene.png())
     return result
+
+
+def _reasons(
+    model: Model, dataset: Dataset, silent: Sequence[tuple[str, tuple[int, ...]]], pictures: int
+) -> dict[str, tuple[Why, ...]]:
+    """Layer: why each of its silent channels is, by CLOSER pictures spread over the data."""
+    from cutaway.explanation.why_black import why_layers
+
+    worth = {layer: channels for layer, channels in silent if channels}
+    step = max(1, len(dataset) // CLOSER)
+    x = next(_batches(dataset, model.contract, [], range(0, len(dataset), step), CLOSER), None) if worth else None
+    return {} if x is None else why_layers(model, worth, x, pictures)
 
 
 def _pictures(typed: str) -> Dataset:
@@ -177,8 +200,15 @@ def _pictures(typed: str) -> Dataset:
             raise refused from None
 
 
-def _batches(dataset: Dataset, contract: InputContract, unreadable: list[tuple[str, str]]) -> Iterator[torch.Tensor]:
-    """Dataset -> prepared batches, as the pictures are decoded; `unreadable` fills with (name, why)."""
+def _batches(
+    dataset: Dataset,
+    contract: InputContract,
+    unreadable: list[tuple[str, str]],
+    rows: Sequence[int] = (),
+    size: int = 0,
+) -> Iterator[torch.Tensor]:
+    """Dataset -> prepared batches of `size` (0: the quickest), as the pictures of `rows` (none: all) are decoded;
+    `unreadable` fills with (name, why)."""
     import numpy as np
 
     from cutaway.dataset.decode import fitted
@@ -187,12 +217,12 @@ def _batches(dataset: Dataset, contract: InputContract, unreadable: list[tuple[s
     from cutaway.errors import BadPicture
 
     pixels = []
-    for index, got in fitted(dataset, range(len(dataset)), contract):
+    for index, got in fitted(dataset, rows or range(len(dataset)), contract):
         if isinstance(got, BadPicture):
             unreadable.append((dataset.samples[index].name, f"{got.code}: {got.detail}"))
             continue
         pixels.append(got.pixels)
-        if len(pixels) == BATCH:
+        if len(pixels) == (size or BATCH):
             yield prepare(np.stack(pixels), contract)
             pixels.clear()
     if pixels:

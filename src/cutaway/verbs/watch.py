@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from cutaway.draw.scene import Block
+    from cutaway.explanation.why_black import Why
     from cutaway.image import Image
     from cutaway.model import Model
 
@@ -68,6 +69,8 @@ class WatchedLayer:
     mean: float
     silent: tuple[int, ...]
     not_finite: int = 0
+    why: tuple[Why, ...] = ()
+    """Of each silent channel, the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class WatchResult:
             {
                 "name": row.name, "kind": row.kind, "shape": list(row.shape), "min": _plain(row.min),
                 "max": _plain(row.max), "mean": _plain(row.mean), "silent": list(row.silent),
-                "not_finite": row.not_finite,
+                "not_finite": row.not_finite, "why": [why.to_dict() for why in row.why],
             }
             for row in self.layers
         ]  # fmt: skip
@@ -101,6 +104,7 @@ def _run(options: WatchOptions) -> Generator[Event, None, WatchResult]:
     from cutaway.engine.silent import channels_last
     from cutaway.engine.trace import trace_steps
     from cutaway.events import Note
+    from cutaway.explanation.why_black import why_layers
     from cutaway.graph.names import step_named
     from cutaway.graph.shapes import shapes_of
     from cutaway.image.fit import fit_picture
@@ -136,10 +140,12 @@ def _run(options: WatchOptions) -> Generator[Event, None, WatchResult]:
         _answers(top, len(shares)),
     ]
     _write(path, _titles(options, picture.name, model, top), blocks)
+    summaries = [summary_of(layer.values) for layer in layers]
+    silent = {layer.name: told.silent for layer, told in zip(layers, summaries, strict=True) if told.silent}
+    why = why_layers(model, silent, x) if silent else {}
     rows = []
-    for layer in layers:
-        told = summary_of(layer.values)
-        numbers = (told.min, told.max, told.mean, told.silent, told.not_finite)
+    for layer, told in zip(layers, summaries, strict=True):
+        numbers = (told.min, told.max, told.mean, told.silent, told.not_finite, why.get(layer.name, ()))
         rows.append(WatchedLayer(layer.name, layer.kind, told.shape, *numbers))
     return WatchResult(options.model, picture.name, path, options.scale, tuple(rows), top)
 

@@ -1,0 +1,1 @@
+"""Model + pictures + a question -> maps of where the answer comes from, with their own proof. One method per file."""

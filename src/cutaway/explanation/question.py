@@ -1,0 +1,137 @@
+"""Question: pictures as a network gets them, and for which class (or of which two) the answer is to be explained."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import fx
+
+from cutaway.engine.fast import BATCH, fast_twin, gradient_twin, light_twin
+from cutaway.engine.prepare import prepare
+from cutaway.errors import BadModel, must_be
+from cutaway.explanation.network import own_network
+from cutaway.image import InputContract
+from cutaway.model import Model
+
+_TWINS = ("fast", "quick", "light")
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """`f(x) = logit of classes - logit of against`, for N pictures at the contract's size; what every method gets.
+
+    `network` gives logits and is the explanations' own (see network.own_network): methods may run it, never change it.
+    """
+
+    network: fx.GraphModule
+    contract: InputContract
+    pixels: NDArray[np.uint8]  # (N, H, W, 3)
+    x: torch.Tensor  # (N, C, H, W), what the network gets
+    classes: torch.Tensor  # (N,) int64
+    against: torch.Tensor | None = None  # (N,) int64
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the pictures and of every map."""
+        return self.x.shape[2], self.x.shape[3]
+
+    def values(self, logits: torch.Tensor) -> torch.Tensor:
+        """Logits (N, K) of these N pictures -> f (N,), with its gradient."""
+        found = logits.gather(1, self.classes[:, None])[:, 0]
+        return found if self.against is None else found - logits.gather(1, self.against[:, None])[:, 0]
+
+    def values_at(self, row: int, logits: torch.Tensor) -> torch.Tensor:
+        """Logits (M, K) of M variants of one picture -> its f (M,)."""
+        found = logits[:, self.classes[row]]
+        return found if self.against is None else found - logits[:, self.against[row]]
+
+    def probabilities_at(self, row: int, logits: torch.Tensor) -> torch.Tensor:
+        """Logits (M, K) of M variants of one picture -> the probability of its class (M,); of two, of the first among
+        both. One logit alone is a sigmoid's."""
+        if self.against is not None:
+            return torch.sigmoid(self.values_at(row, logits))
+        if logits.shape[1] == 1:
+            return torch.sigmoid(logits[:, 0])
+        return torch.softmax(logits, 1)[:, self.classes[row]]
+
+    def logits(self, x: torch.Tensor, batch: int = BATCH) -> torch.Tensor:
+        """Any pictures (M, C, H, W) -> logits (M, K) without gradients, through the quick twin in small batches."""
+        with torch.inference_mode():
+            return torch.cat(
+                [self.fast(part.contiguous(memory_format=torch.channels_last)) for part in torch.split(x, batch)]
+            )
+
+    @functools.cached_property
+    def fast(self) -> fx.GraphModule:
+        """The network with batch norms folded and activations in place: equal within rounding, for runs without
+        gradients whose inner values nobody reads."""
+        return fast_twin(self.network)
+
+    @functools.cached_property
+    def quick(self) -> fx.GraphModule:
+        """The network for many gradients with respect to pictures: equal within rounding, batch norms folded."""
+        return gradient_twin(self.network)
+
+    @functools.cached_property
+    def light(self) -> fx.GraphModule:
+        """The network for a few gradients with respect to pictures: equal within rounding, on the same weights."""
+        return light_twin(self.network)
+
+    @functools.cached_property
+    def value(self) -> torch.Tensor:
+        """f of the pictures themselves (N,), without gradients."""
+        return self.values(self.logits(self.x))
+
+    def row(self, index: int) -> Question:
+        """-> the question about one of the pictures."""
+        at = slice(index, index + 1)
+        against = None if self.against is None else self.against[at]
+        return self.with_(pixels=self.pixels[at], x=self.x[at], classes=self.classes[at], against=against)
+
+    def with_(self, **other: object) -> Question:
+        """-> the same question with other fields; with the same network its quick twins are kept."""
+        found: Question = dataclasses.replace(self, **other)  # type: ignore[arg-type]
+        if "network" not in other:
+            found.__dict__.update({name: self.__dict__[name] for name in _TWINS if name in self.__dict__})
+        return found
+
+
+def ask(
+    model: Model,
+    pixels: NDArray[np.uint8],
+    classes: Sequence[int] | None = None,
+    against: Sequence[int] | None = None,
+) -> Question:
+    """Model, uint8 (N, H, W, 3) at its contract's size, class indices (N,) (None: the likeliest of each) -> Question.
+
+    Raises BadInput for no picture and for an index beyond the answer, BadModel for an answer that is not (N, K).
+    """
+    if pixels.ndim != 4 or not len(pixels):
+        raise must_be("pixels", "uint8 (N, H, W, 3) of at least one picture", f"shape {pixels.shape}")
+    network = own_network(model)
+    x = prepare(pixels, model.contract)
+    with torch.inference_mode():
+        logits = network(x)
+    if logits.ndim != 2:
+        shape = " x ".join(map(str, logits.shape))
+        raise BadModel(
+            f"The network's answer has the shape {shape}; only one row of scores a picture can be explained."
+        )
+    chosen = logits.argmax(1) if classes is None else _indices("classes", classes, logits)
+    second = None if against is None else _indices("against", against, logits)
+    return Question(network, model.contract, pixels, x, chosen.clone(), second)
+
+
+def _indices(name: str, given: Sequence[int], logits: torch.Tensor) -> torch.Tensor:
+    if len(given) != len(logits) or any(not 0 <= i < logits.shape[1] for i in given):
+        raise must_be(name, f"{len(logits)} indices from 0 to {logits.shape[1] - 1}", list(given))
+    return torch.tensor(list(given), dtype=torch.int64)

@@ -1,0 +1,219 @@
+"""Model and photos -> TrustResult, its table and chart; until it is done, what was measured lies beside the table."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import itertools
+import json
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cutaway.dataset.pixels import PixelSet
+from cutaway.draw.scene import Scene
+from cutaway.draw.trust import Column, Dot, Row, trust_chart
+from cutaway.engine.threads import threads as using
+from cutaway.errors import BadInput, CutawayError, Stopped, must_be
+from cutaway.events import Event, Note
+from cutaway.explanation.method import METHODS, Method, method_named, settings_dict
+from cutaway.explanation.question import ask
+from cutaway.explanation.target import class_name, class_named
+from cutaway.explanation.trust import Standing, Tally, trusting
+from cutaway.explanation.verdict import HARDLY_CHANGED, UNSTABLE
+from cutaway.graph.digest import digest
+from cutaway.model import Model
+from cutaway.verbs.explain_methods import Chosen, refuse_without_gradient
+from cutaway.verbs.explain_run import model_of
+from cutaway.verbs.out import must_be_writable
+from cutaway.verbs.photos import gathered, open_photos
+from cutaway.verbs.trust import Trust, TrustOptions, TrustResult
+from cutaway.verbs.trust_partial import question_of, save, taken_up
+
+ENDINGS = (".csv", ".parquet", ".json")
+CHECKS = ("over_lot", "over_edges", "randomised", "shifted", "completeness", "deletion", "insertion",
+          "deletion_random", "insertion_random", "deletion_edges", "insertion_edges", "edges")  # fmt: skip
+_COLUMNS = {
+    "over_lot": Column("Better than chance", "share of probability, against a lot", 0.0, "below", 0, 0.5),
+    "over_edges": Column("Better than edges", "the same against an edge detector", 0.0, "below", 0, 0.5),
+    "randomised": Column("Kept by random weights", "rank correlation: low is good", HARDLY_CHANGED, "above", 0, 1),
+    "shifted": Column("Moves with the picture", "rank correlation, one pixel: high is good", UNSTABLE, "below", 0, 1),
+}
+
+
+def trust_on(options: TrustOptions) -> Generator[Event, None, TrustResult]:
+    """Options -> the TrustResult. A stopped measurement of the same question goes on where it stood."""
+    _must_end_well(options.out)
+    methods, left_out = chosen(options.method)
+    model = model_of(options.model)
+    found = open_photos(options.data, model.classes)
+    photos = yield from gathered((found[0], False, ""), options.data, [model.contract], options.fold, options.most)
+    pixels = photos.pixels[model.contract.pixel_key]
+    methods, target = _possible(options, model, methods, pixels, left_out)
+    question = _question(model, methods, target, pixels)
+    path = _path(options, question)
+    partial = path.with_name(path.name + ".partial.json")
+    start = taken_up(partial, question)
+    if start is not None:
+        yield Note(f"Going on from {partial}: {start.done:,} of {len(photos):,} pictures were through.")
+    order = np.arange(len(photos))
+
+    def keep(standing: Standing) -> None:
+        save(partial, question, standing)
+
+    with using(options.threads):
+        standing = yield from trusting(model, methods, pixels.rows, order, target, start, keep)
+    stopped = standing.done < len(photos)
+    if stopped and not standing.done:
+        raise Stopped(
+            f"Stopped before the first picture was through; what is measured lies in {partial}, and the same command "
+            "goes on from there."
+        )
+    if not standing.tallies:
+        name, why = next(iter((left_out | standing.left_out).items()))
+        raise BadInput(f"No method can explain {options.model}; {name}: {why}")
+    rows = tuple(_row(m, standing.tallies[m.name]) for m in methods if m.name in standing.tallies)
+    named = class_name(target, model.classes) if target is not None else ""
+    result = TrustResult(
+        options.model, options.data, named, len(photos), standing.done, rows,
+        tuple((left_out | standing.left_out).items()), photos.unreadable, stopped,
+        partial if stopped else path, None if stopped else path.with_suffix(".png"),
+    )  # fmt: skip
+    if not stopped:
+        _write(result)
+        partial.unlink(missing_ok=True)
+    return result
+
+
+def chosen(typed: tuple[str, ...]) -> tuple[tuple[Method, ...], dict[str, str]]:
+    """Names as typed ("all": every one, none: every one that is not slow) -> methods in the order of METHODS, and
+    why some of those that nobody named are left out. Raises BadInput, MissingExtra for a named one."""
+    names = [name.strip() for word in typed for name in word.split(",") if name.strip()]
+    if names and "all" not in names:
+        found = {method.name: method for method in map(method_named, names)}
+        return tuple(found[name] for name in METHODS if name in found), {}
+    methods, left_out = [], {}
+    for name in METHODS:
+        try:
+            method = method_named(name)
+        except CutawayError as refused:
+            left_out[name] = str(refused)
+            continue
+        if method.cost != "slow" or names:
+            methods.append(method)
+    return tuple(methods), left_out
+
+
+def _must_end_well(out: str) -> None:
+    if out and (Path(out).suffix.lower() not in ENDINGS or Path(out).is_dir()):
+        raise must_be("out", f"a file that ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}", out)
+    must_be_writable(Path(out).parent if out else Path())
+
+
+def _possible(
+    options: TrustOptions, model: Model, methods: tuple[Method, ...], pixels: PixelSet, left_out: dict[str, str]
+) -> tuple[tuple[Method, ...], int | None]:
+    """-> the methods that this model allows (why others do not work goes into `left_out`), and the class typed.
+
+    Raises BadInput for a named method that needs a gradient the model has not, and for a class that is not there.
+    """
+    question = ask(model, pixels.rows(np.arange(1)))
+    target = None
+    if options.target:
+        target = class_named(options.target, model.classes, question.logits(question.x).shape[1])
+    there = [Chosen(method, method.settings(), False) for method in methods]
+    left_out |= dict(refuse_without_gradient(there, question, forced=bool(options.method)))
+    return tuple(one.method for one in there), target
+
+
+def _question(model: Model, methods: tuple[Method, ...], target: int | None, pixels: PixelSet) -> str:
+    """-> a hash of all that the figures depend on: network, contract, pictures, methods with their settings."""
+    sha = hashlib.sha256(digest(model.graph).encode())
+    asked = [[m.name, settings_dict(m.settings())] for m in methods]
+    sha.update(json.dumps([asked, target, pixels.sha256s, model.contract.to_dict()]).encode())
+    return sha.hexdigest()
+
+
+def _path(options: TrustOptions, question: str) -> Path:
+    """Where the table goes: as asked, or the first free name; partial results of this question are no hindrance."""
+    if options.out:
+        path = Path(options.out)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+    stem = f"trust-{_network(options.model)}"
+    for n in itertools.count(1):
+        path = Path(f"{stem}{'' if n == 1 else f'-{n}'}.csv")
+        partial = path.with_name(path.name + ".partial.json")
+        other = partial.exists() and question_of(partial) != question
+        if not (path.exists() or path.with_suffix(".png").exists() or other):
+            return path
+    raise AssertionError("there is always another number")
+
+
+def _row(method: Method, tally: Tally) -> Trust:
+    verdict, n = tally.verdict(method.title), sum(tally.levels.values())
+    means = {name: tally.sums[name].told() if name in tally.sums else None for name in CHECKS}
+    return Trust(
+        method.name, method.title, tally.layer, means, verdict.level, verdict.sentence, tally.levels["passes"],
+        tally.levels["doubtful"], tally.levels["fails"], tally.seconds / n, tally.with_checks / n,
+    )  # fmt: skip
+
+
+def _write(result: TrustResult) -> None:
+    path, ending = result.path, result.path.suffix.lower()
+    if ending == ".json":
+        path.write_text(json.dumps(result.to_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    elif ending == ".parquet":
+        import pyarrow as pa
+        from pyarrow import parquet
+
+        parquet.write_table(pa.Table.from_pylist([_flat(row) for row in result.rows]), path)
+    else:
+        rows = [_flat(row) for row in result.rows]
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    assert result.chart is not None
+    result.chart.write_bytes(_chart(result).png())
+
+
+def _flat(row: Trust) -> dict[str, Any]:
+    """A method -> one row of a table."""
+    found: dict[str, Any] = {"method": row.name, "verdict": row.level, "layer": row.layer}
+    for name, mean in row.checks.items():
+        told = mean.to_dict() if mean else {"mean": None, "low": None, "high": None}
+        found |= {name: told["mean"], f"{name}_low": told["low"], f"{name}_high": told["high"]}
+    return found | {
+        "pictures": row.passes + row.doubtful + row.fails, "passes": row.passes, "doubtful": row.doubtful,
+        "fails": row.fails, "seconds": round(row.seconds, 3), "seconds_with_checks": round(row.with_checks, 3),
+        "sentence": row.sentence,
+    }  # fmt: skip
+
+
+def _network(typed: str) -> str:
+    file = Path(typed)
+    return file.resolve().name if file.is_dir() else file.stem.removeprefix("zoo:")
+
+
+def _chart(result: TrustResult) -> Scene:
+    n = result.pictures
+    about = f"the class {result.target}" if result.target else "each photo's likeliest class"
+    words = [
+        f"{n:,} photo{'s' * (n != 1)} of {result.data}, explained for {about}; dots are means, lines their 95 % "
+        "intervals.",
+        "Only a map that beats chance, changes with the weights and moves with the picture tells of reasons.",
+    ]
+    rows = [Row(row.title, row.level, [_dot(row, name) for name in _COLUMNS]) for row in result.rows]
+    title = f"Which explanations of {_network(result.model)} can be believed"
+    return trust_chart(rows, tuple(_COLUMNS.values()), title=title, words=words)
+
+
+def _dot(row: Trust, name: str) -> Dot | None:
+    mean = row.checks[name]
+    if mean is None:
+        return None
+    low, high = (None if v is None else min(max(v, -1.0), 1.0) for v in (mean.low, mean.high))
+    return Dot(mean.value, low, high)
