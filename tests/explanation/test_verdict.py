@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from cutaway.explanation.verdict import HARDLY_CHANGED, LUCK, UNCHANGED, Figures, verdict
+from cutaway.explanation.verdict import HARDLY_CHANGED, LUCK, UNCHANGED, Figures, Gains, verdict
 
 GOOD = Figures(
     completeness=0.001, deletion=0.2, insertion=0.8, deletion_random=0.4, insertion_random=0.6, deletion_edges=0.35,
@@ -71,3 +71,10 @@ def test_the_mean_of_many_pictures_needs_less_to_beat_chance() -> None:
 
 def test_what_is_not_measured_does_not_weigh() -> None:
     assert verdict("X", dataclasses.replace(GOOD, completeness=None, shifted=None)).level == "passes"
+
+
+def test_means_of_gains_are_judged_where_they_are_given() -> None:
+    lot = verdict("X", GOOD, gains=Gains(-0.1, 0.3))
+    assert "(gain −0.10, chance brings up to 0.15)" in lot.sentence
+    assert "An edge detector" in verdict("X", GOOD, gains=Gains(0.3, -0.1)).sentence
+    assert "cannot test X" in verdict("X", GOOD, gains=Gains(None, None)).sentence

@@ -21,7 +21,7 @@ from cutaway.explanation import method as methods
 from cutaway.explanation.checks import check
 from cutaway.explanation.explanation import explained
 from cutaway.explanation.question import ask
-from cutaway.explanation.trust import Sum
+from cutaway.explanation.trust import Sum, Tally
 from cutaway.graph.trace import trace
 from cutaway.image import InputContract
 from cutaway.model import Model, save_model
@@ -221,3 +221,21 @@ def test_bad_questions(model: str) -> None:
         ca.trust(model, "sample:cat", method=("salency",))
     with pytest.raises(BadInput, match="nothing is no file or folder"):
         ca.trust(model, "nothing")
+
+
+def test_a_mean_that_chance_could_bring_is_doubtful() -> None:
+    tally = Tally()
+    figures = {"deletion": 0.2, "insertion": 0.8, "deletion_random": 0.4, "insertion_random": 0.6,
+               "deletion_edges": 0.4, "insertion_edges": 0.6, "deletion_span": 0.8, "insertion_span": 0.8,
+               "randomised": 0.1, "shifted": 0.7, "over_edges": 0.2}  # fmt: skip
+    for gain in (-0.2, 0.9):
+        for name, value in {**figures, "over_lot": gain}.items():
+            tally.sums.setdefault(name, Sum()).add(value)
+        tally.levels["passes"] += 1
+    found = tally.verdict("Grad-CAM")
+    assert found.level == "doubtful"
+    assert found.sentence.startswith("Grad-CAM may beat pixels drawn by lot by chance: 2 pictures leave the gain")
+    for _ in range(30):
+        tally.sums["over_lot"].add(0.35)
+        tally.levels["passes"] += 1
+    assert tally.verdict("Grad-CAM").level == "passes"

@@ -9,6 +9,10 @@ from cutaway.engine.fast import BATCH
 from cutaway.errors import BadModel
 from cutaway.explanation.question import Question
 
+AT_A_TIME = 5
+"""Gradients of one picture's variants. 50 at 224 px, measured: MobileNetV2 2.1 processor seconds and 320 MiB, by
+tens 2.3 and 650; ResNet18 3.9 and 146, by tens 3.9 and 209."""
+
 
 def gradient(question: Question, network: fx.GraphModule | None = None) -> torch.Tensor:
     """Question, another network than its own -> df/dx (N, C, H, W), in batches. Raises BadModel where f has none."""

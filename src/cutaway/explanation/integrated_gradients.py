@@ -14,13 +14,12 @@ from cutaway.errors import must_be
 from cutaway.events import Progress
 from cutaway.explanation.baseline import Baseline, baseline
 from cutaway.explanation.front import Front, front_of
-from cutaway.explanation.gradient import gradient_at, summed
+from cutaway.explanation.gradient import AT_A_TIME, gradient_at, summed
 from cutaway.explanation.method import Answer, Method
 from cutaway.explanation.question import Question
 
 TOLERANCE = 0.05
 """Of f(x) - f(baseline): a larger error of the sum is told with the map."""
-_BATCH = 10
 _MOST_STEPS = 10_000
 
 
@@ -66,7 +65,7 @@ def integrated(question: Question, start: torch.Tensor, steps: int) -> Generator
         starts = front.values(start[row : row + 1])
         totals = [torch.zeros_like(end) for end in ends]
         done = 0
-        for part in np.array_split(np.arange(steps), -(-steps // _BATCH)):
+        for part in np.array_split(np.arange(steps), -(-steps // AT_A_TIME)):
             slopes = _slopes(question, row, front, starts, ends, at[part], weights[part])
             for total, slope in zip(totals, slopes, strict=True):
                 total += summed(slope)

@@ -100,7 +100,8 @@ def _batch(question: Question) -> int:
 def _score(question: Question, channels: torch.Tensor, network: _Scorer) -> torch.Tensor:
     masks = F.interpolate(channels[None], question.size, mode="bilinear", align_corners=True)[0]  # (M, H, W)
     low, high = (bound[:, None, None] for bound in masks.flatten(1).aminmax(dim=1))
-    masked = (masks - low).div_(high - low)[:, None] * question.x  # (M, C, H, W)
+    span = (high - low).clamp_min(torch.finfo(masks.dtype).tiny)  # resized, a map may lose what little it varied by
+    masked = (masks - low).div_(span)[:, None] * question.x  # (M, C, H, W)
     logits = network.twin(masked.to(network.takes, memory_format=torch.channels_last))
     return question.values_at(0, logits.to(question.x.dtype))
 

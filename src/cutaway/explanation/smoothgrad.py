@@ -11,11 +11,10 @@ from cutaway.engine.memory import keep_freed_memory
 from cutaway.errors import must_be
 from cutaway.events import Progress
 from cutaway.explanation.front import front_of
-from cutaway.explanation.gradient import gradient_at, strongest, summed
+from cutaway.explanation.gradient import AT_A_TIME, gradient_at, strongest, summed
 from cutaway.explanation.method import Answer, Method
 from cutaway.explanation.question import Question
 
-_BATCH = 10
 _MOST_SAMPLES = 10_000
 
 
@@ -74,7 +73,7 @@ def noisy(x: torch.Tensor, settings: SmoothGradSettings) -> Generator[torch.Tens
     deviation = settings.noise * (x.max() - x.min())
     left = settings.samples
     while left:
-        count = min(left, _BATCH)
+        count = min(left, AT_A_TIME)
         yield x + deviation * torch.randn((count, *x.shape[1:]), generator=chance, dtype=x.dtype)
         left -= count
 

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,8 +96,8 @@ def _result(
     return MapResult(
         options.model, options.data, source.fold, layer, shape, numbers, made.method, dict(made.settings),
         made.meaning, len(points.names), tuple(sorted(source.photos.unreadable)), quality,
-        int((points.label >= 0).sum()), None if points.wrong is None else int(points.wrong.sum()), _strangers(points), page,
-        page.with_suffix(".png"), page.with_suffix(".parquet"), 0,
+        int((points.label >= 0).sum()), None if points.wrong is None else int(points.wrong.sum()),
+        _strangers(points), page, page.with_suffix(".png"), page.with_suffix(".parquet"), 0,
     )  # fmt: skip
 
 
@@ -185,8 +186,6 @@ def _folder(source: Opened, page: Path) -> str:
         way = os.path.relpath(store.root, page.parent.resolve())
     except ValueError:  # another drive
         return ""
-    from urllib.parse import quote
-
     return quote(Path(way).as_posix())
 
 
