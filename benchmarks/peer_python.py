@@ -1,4 +1,4 @@
-"""What runs the peers: TensorFlow and Keras in .venv-bench, apart from our torch; torchlens in a folder beside it."""
+"""What runs the peers: Keras and pytorch-grad-cam in .venv-bench, apart from our own; torchlens in a folder beside."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def peer_python() -> Path:
     wanted = requirements(ROOT / "pyproject.toml")
     python, stamp = FOLDER / "bin" / "python", FOLDER / ".stamp"
     if not (stamp.exists() and stamp.read_text(encoding="utf-8") == "\n".join(wanted)):
-        say(f"installing {', '.join(wanted)} into {FOLDER.name} (2 GB, minutes, once) ...")
+        say(f"installing {', '.join(wanted)} into {FOLDER.name} (5 GB, minutes, once) ...")
         install(python, wanted)
         stamp.write_text("\n".join(wanted), encoding="utf-8")
     return python

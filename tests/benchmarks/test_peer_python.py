@@ -13,7 +13,8 @@ from benchmarks.bench import ROOT, Missing
 
 def test_what_the_peers_need_stands_in_pyproject() -> None:
     names = {word.split(">")[0] for word in module.requirements(ROOT / "pyproject.toml")}
-    assert names == {"tensorflow", "keras", "tf-keras", "pyarrow", "pillow"}
+    peers = {"tensorflow", "keras", "tf-keras", "torch", "torchvision", "grad-cam"}
+    assert names == {*peers, "pyarrow", "pillow"}
 
 
 def test_a_named_python_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

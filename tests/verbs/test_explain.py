@@ -283,10 +283,9 @@ def registered(monkeypatch: pytest.MonkeyPatch, known: dict[str, Method]) -> Non
         module = types.ModuleType(f"fake_{name}")
         module.METHOD = method  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, module.__name__, module)
-    for name in list(methods.METHODS):
-        monkeypatch.delitem(methods.METHODS, name)
-    for name in known:
-        monkeypatch.setitem(methods.METHODS, name, f"fake_{name}")
+    made_up = {name: f"fake_{name}" for name in known}
+    for home in ("cutaway.explanation.method", "cutaway.verbs.explain_methods"):  # put back in their order afterwards
+        monkeypatch.setattr(f"{home}.METHODS", made_up)
 
 
 def made(name: str, explain: Any, **more: Any) -> Method:

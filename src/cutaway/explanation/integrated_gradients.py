@@ -27,8 +27,8 @@ _MOST_STEPS = 10_000
 class IntegratedGradientsSettings:
     steps: int = 50
     """Pictures on the way from the baseline at which the gradient is taken; more make the sum more exact."""
-    baseline: Baseline = "black"
-    """Where the way begins: black, white, grey, mean, blur, or zero (0 after the contract's scaling)."""
+    baseline: Baseline = "grey"
+    """Where the way begins: grey, black, white, mean, blur, or zero (0 after the contract's scaling)."""
 
 
 def integrated_gradients(
@@ -121,7 +121,9 @@ METHOD = Method(
     title="Integrated Gradients",
     says="This pixel pushed the answer up (above zero) or down (below), counted from a picture that says nothing.",
     paper="Sundararajan, Taly, Yan 2017: Axiomatic attribution for deep networks",
-    departs="The line's mean is taken by Gauss-Legendre quadrature, which is more exact than the paper's even steps.",
+    departs="The line's mean is taken by Gauss-Legendre quadrature, more exact than the paper's even steps; it begins "
+    "at grey, because from black (the paper's choice for pictures) dark pixels get nothing, whatever they mean "
+    "(Sturmfels, Lundberg, Lee 2020).",
     runs="50 gradients",
     explain=integrated_gradients,
     settings=IntegratedGradientsSettings,

@@ -16,7 +16,7 @@ from cutaway.events import Progress
 from cutaway.explanation.baseline import Baseline, baseline
 from cutaway.explanation.covering.covering import Covering
 from cutaway.explanation.covering.halved import halved
-from cutaway.explanation.covering.plan import Network, plan_of
+from cutaway.explanation.covering.plan import Network, Plan, plan_of
 from cutaway.explanation.covering.span import Cells
 from cutaway.explanation.covering.windows import Places, places
 from cutaway.explanation.method import Answer, Method
@@ -124,11 +124,12 @@ def _impressions(question: Question, row: int, grid: _Grid, coarse: bool) -> Ite
         few = whole - _values(question, row, grid, covering, rows.coarse, columns.coarse)
         falls = few[np.ix_(_nearest(rows), _nearest(columns))]
         yield Impression(rows, columns, falls.copy(), 0)
-    for down in rows.groups:
-        for across in columns.groups:
-            at = np.ix_(down, across)
-            falls[at], known[at] = whole - _values(question, row, grid, covering, down, across), True
-            yield Impression(rows, columns, falls.copy(), int(known.sum()))
+    parts = [(down, across) for down in rows.groups for across in columns.groups]
+    plans = (_plan(grid, down, across) for down, across in parts)
+    for (down, across), logits in zip(parts, covering.side_by_side(plans), strict=True):
+        at = np.ix_(down, across)
+        falls[at], known[at] = whole - _shaped(question, row, logits, down, across), True
+        yield Impression(rows, columns, falls.copy(), int(known.sum()))
 
 
 def _nearest(places: Places) -> Cells:
@@ -155,8 +156,15 @@ def _values(
     question: Question, row: int, grid: _Grid, covering: Covering, down: Cells, across: Cells
 ) -> NDArray[np.float64]:
     """Which places of rows (a,) and columns (b,) -> f with the windows there covered (a, b)."""
+    return _shaped(question, row, covering.logits_of_grid(_plan(grid, down, across)), down, across)
+
+
+def _plan(grid: _Grid, down: Cells, across: Cells) -> Plan:
     spans = [(axis.first[at], axis.last[at]) for axis, at in ((grid.rows, down), (grid.columns, across))]
-    logits = covering.logits_of_grid(plan_of(grid.network, spans[0], spans[1]))
+    return plan_of(grid.network, spans[0], spans[1])
+
+
+def _shaped(question: Question, row: int, logits: torch.Tensor, down: Cells, across: Cells) -> NDArray[np.float64]:
     return question.values_at(row, logits.double()).numpy().reshape(len(down), len(across))
 
 

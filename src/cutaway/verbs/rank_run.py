@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import itertools
 import json
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -17,7 +15,7 @@ from cutaway.draw.rank import Bar, Strip, bars_chart, strips_chart
 from cutaway.draw.scale import percent
 from cutaway.draw.scene import Scene
 from cutaway.engine.threads import threads as using
-from cutaway.errors import Stopped, must_be
+from cutaway.errors import Stopped
 from cutaway.events import Event, Note
 from cutaway.graph.digest import digest
 from cutaway.graph.shapes import shapes_of
@@ -26,17 +24,15 @@ from cutaway.surgery.rank import Parts, parts_of, ranking
 from cutaway.surgery.worth import worths
 from cutaway.verbs.find import find_model
 from cutaway.verbs.layer_choice import choose_layers
-from cutaway.verbs.out import must_be_writable
 from cutaway.verbs.photos import gathered, open_photos
 from cutaway.verbs.rank import RankOptions, RankResult
 from cutaway.verbs.rank_partial import Keeper, question_of, taken_up
-
-ENDINGS = (".csv", ".parquet", ".json")
+from cutaway.verbs.table_file import must_end_well, partial_of, table_file, write_table
 
 
 def rank_on(options: RankOptions) -> Generator[Event, None, RankResult]:
     """Options -> the RankResult. A stopped ranking of the same question goes on where it stood."""
-    _must_end_well(options.out)
+    must_end_well(options.out)
     model = find_model(options.model)
     parts = parts_of(model, options.by, _layers(model, options))
     dataset, labelled, why = open_photos(options.data, model.classes)
@@ -47,8 +43,9 @@ def rank_on(options: RankOptions) -> Generator[Event, None, RankResult]:
         yield Note("Judged by the model's own answers: accuracy is the share of pictures that keep theirs.")
     pixels, labels = photos.pixels[model.contract.pixel_key], photos.labels
     question = _question(options, model, parts, pixels, labels)
-    path = _path(options, question)
-    partial = path.with_name(path.name + ".partial.npz")
+    stem = f"rank-{Path(options.model).resolve().name if Path(options.model).is_dir() else Path(options.model).stem}"
+    path = table_file(options.out, stem, ".npz", lambda partial: question_of(partial) != question)
+    partial = partial_of(path, ".npz")
     start = taken_up(partial, question)
     count = len(photos)
     if start is not None:
@@ -74,12 +71,6 @@ def rank_on(options: RankOptions) -> Generator[Event, None, RankResult]:
         _write(result)
         partial.unlink(missing_ok=True)
     return result
-
-
-def _must_end_well(out: str) -> None:
-    if out and (Path(out).suffix.lower() not in ENDINGS or Path(out).is_dir()):
-        raise must_be("out", f"a file that ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}", out)
-    must_be_writable(Path(out).parent if out else Path())
 
 
 def _layers(model: Model, options: RankOptions) -> Sequence[str]:
@@ -108,37 +99,8 @@ def _question(
     return sha.hexdigest()
 
 
-def _path(options: RankOptions, question: str) -> Path:
-    """Where the table goes: as asked, or the first free name; partial results of this question are no hindrance."""
-    if options.out:
-        path = Path(options.out)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
-    stem = f"rank-{Path(options.model).resolve().name if Path(options.model).is_dir() else Path(options.model).stem}"
-    for n in itertools.count(1):
-        path = Path(f"{stem}{'' if n == 1 else f'-{n}'}.csv")
-        partial = path.with_name(path.name + ".partial.npz")
-        other = partial.exists() and question_of(partial) != question
-        if not (path.exists() or path.with_suffix(".png").exists() or other):
-            return path
-    raise AssertionError("there is always another number")
-
-
 def _write(result: RankResult) -> None:
-    path, rows = result.path, [row.to_dict() for row in result.ranked]
-    ending = path.suffix.lower()
-    if ending == ".json":
-        path.write_text(json.dumps(result.to_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    elif ending == ".parquet":
-        import pyarrow as pa
-        from pyarrow import parquet
-
-        parquet.write_table(pa.Table.from_pylist(rows), path)
-    else:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
+    write_table(result.path, [row.to_dict() for row in result.ranked], result.to_dict())
     assert result.chart is not None
     result.chart.write_bytes(_chart(result).png())
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import itertools
 import json
 from collections.abc import Generator
 from pathlib import Path
@@ -16,7 +14,7 @@ from cutaway.dataset.pixels import PixelSet
 from cutaway.draw.scene import Scene
 from cutaway.draw.trust import Column, Dot, Row, trust_chart
 from cutaway.engine.threads import threads as using
-from cutaway.errors import BadInput, CutawayError, Stopped, must_be
+from cutaway.errors import BadInput, CutawayError, Stopped
 from cutaway.events import Event, Note
 from cutaway.explanation.method import METHODS, Method, method_named, settings_dict
 from cutaway.explanation.question import ask
@@ -27,12 +25,11 @@ from cutaway.graph.digest import digest
 from cutaway.model import Model
 from cutaway.verbs.explain_methods import Chosen, refuse_without_gradient
 from cutaway.verbs.explain_run import model_of
-from cutaway.verbs.out import must_be_writable
 from cutaway.verbs.photos import gathered, open_photos
+from cutaway.verbs.table_file import must_end_well, partial_of, table_file, write_table
 from cutaway.verbs.trust import Trust, TrustOptions, TrustResult
 from cutaway.verbs.trust_partial import question_of, save, taken_up
 
-ENDINGS = (".csv", ".parquet", ".json")
 CHECKS = ("over_lot", "over_edges", "randomised", "shifted", "completeness", "deletion", "insertion",
           "deletion_random", "insertion_random", "deletion_edges", "insertion_edges", "edges")  # fmt: skip
 _COLUMNS = {
@@ -45,7 +42,7 @@ _COLUMNS = {
 
 def trust_on(options: TrustOptions) -> Generator[Event, None, TrustResult]:
     """Options -> the TrustResult. A stopped measurement of the same question goes on where it stood."""
-    _must_end_well(options.out)
+    must_end_well(options.out)
     methods, left_out = chosen(options.method)
     model = model_of(options.model)
     found = open_photos(options.data, model.classes)
@@ -53,8 +50,9 @@ def trust_on(options: TrustOptions) -> Generator[Event, None, TrustResult]:
     pixels = photos.pixels[model.contract.pixel_key]
     methods, target = _possible(options, model, methods, pixels, left_out)
     question = _question(model, methods, target, pixels)
-    path = _path(options, question)
-    partial = path.with_name(path.name + ".partial.json")
+    stem = f"trust-{_network(options.model)}"
+    path = table_file(options.out, stem, ".json", lambda partial: question_of(partial) != question)
+    partial = partial_of(path, ".json")
     start = taken_up(partial, question)
     if start is not None:
         yield Note(f"Going on from {partial}: {start.done:,} of {len(photos):,} pictures were through.")
@@ -106,12 +104,6 @@ def chosen(typed: tuple[str, ...]) -> tuple[tuple[Method, ...], dict[str, str]]:
     return tuple(methods), left_out
 
 
-def _must_end_well(out: str) -> None:
-    if out and (Path(out).suffix.lower() not in ENDINGS or Path(out).is_dir()):
-        raise must_be("out", f"a file that ends in {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}", out)
-    must_be_writable(Path(out).parent if out else Path())
-
-
 def _possible(
     options: TrustOptions, model: Model, methods: tuple[Method, ...], pixels: PixelSet, left_out: dict[str, str]
 ) -> tuple[tuple[Method, ...], int | None]:
@@ -136,22 +128,6 @@ def _question(model: Model, methods: tuple[Method, ...], target: int | None, pix
     return sha.hexdigest()
 
 
-def _path(options: TrustOptions, question: str) -> Path:
-    """Where the table goes: as asked, or the first free name; partial results of this question are no hindrance."""
-    if options.out:
-        path = Path(options.out)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
-    stem = f"trust-{_network(options.model)}"
-    for n in itertools.count(1):
-        path = Path(f"{stem}{'' if n == 1 else f'-{n}'}.csv")
-        partial = path.with_name(path.name + ".partial.json")
-        other = partial.exists() and question_of(partial) != question
-        if not (path.exists() or path.with_suffix(".png").exists() or other):
-            return path
-    raise AssertionError("there is always another number")
-
-
 def _row(method: Method, tally: Tally) -> Trust:
     verdict, n = tally.verdict(method.title), sum(tally.levels.values())
     means = {name: tally.sums[name].told() if name in tally.sums else None for name in CHECKS}
@@ -162,20 +138,7 @@ def _row(method: Method, tally: Tally) -> Trust:
 
 
 def _write(result: TrustResult) -> None:
-    path, ending = result.path, result.path.suffix.lower()
-    if ending == ".json":
-        path.write_text(json.dumps(result.to_dict(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    elif ending == ".parquet":
-        import pyarrow as pa
-        from pyarrow import parquet
-
-        parquet.write_table(pa.Table.from_pylist([_flat(row) for row in result.rows]), path)
-    else:
-        rows = [_flat(row) for row in result.rows]
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
+    write_table(result.path, [_flat(row) for row in result.rows], result.to_dict())
     assert result.chart is not None
     result.chart.write_bytes(_chart(result).png())
 

@@ -7,13 +7,16 @@ the cells are computed that its pixels can reach. Exact within float rounding; t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
 from torch import fx
 
 from cutaway.engine.run import run
+from cutaway.engine.threads import threads as using
 from cutaway.explanation.covering.cutting import cut_out
 from cutaway.explanation.covering.plan import Crop, Network, Plan, PlanStep, plan_of
 from cutaway.explanation.covering.rules import Rule, padded
@@ -61,6 +64,26 @@ class Covering:
             parts = max(len(ends[0]) // AT_ONCE, 1)
             some = zip(*(end.chunk(parts) for end in ends), strict=True)
             return torch.cat([plan.tail(*values) for values in some])
+
+    def side_by_side(self, plans: Iterable[Plan]) -> Iterator[torch.Tensor]:
+        """Plans -> the logits of each, in order; as many are computed at a time as torch has threads.
+
+        Crops are small: two threads in one convolution mostly wait for each other (resnet18 at 224 px: 6.9 s that
+        way, 5.9 s with a group of windows for each thread).
+        """
+        workers = torch.get_num_threads()
+        if workers == 1:
+            yield from map(self.logits_of_grid, plans)
+            return
+        with using(1), ThreadPoolExecutor(workers) as pool:
+            waiting: deque[Future[torch.Tensor]] = deque()
+            for plan in plans:
+                self._keep(plan.bases)  # here, where nobody else writes what the threads read
+                waiting.append(pool.submit(self.logits_of_grid, plan))
+                if len(waiting) > workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
     def logits_of_boxes(self, boxes: Iterable[Box]) -> torch.Tensor:
         """Boxes -> logits (M, K)."""
