@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from cutaway.explanation.network import own_network, own_randomness
+from cutaway.explanation.network import own_network
 from cutaway.graph.trace import trace
 from cutaway.image import InputContract
 from cutaway.model import Model
@@ -56,14 +56,3 @@ def test_hooks_and_modes_of_the_model_stay_its_own() -> None:
     assert torch.equal(model.graph.get_submodule("1").running_mean, before)  # type: ignore[arg-type]
     assert model.graph.get_submodule("0")._forward_hooks
     handle.remove()
-
-
-def test_random_numbers_go_on_as_if_nothing_was() -> None:
-    torch.manual_seed(7)
-    expected = torch.rand(3)
-    torch.manual_seed(7)
-    with own_randomness(3):
-        first = torch.rand(2)
-    assert torch.equal(torch.rand(3), expected)
-    with own_randomness(3):
-        assert torch.equal(torch.rand(2), first)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from cutaway.errors import BadInput
-from cutaway.explanation.why_black import KINDS, Why, tally, why_blank, why_layers, why_silent
+from cutaway.explanation.why_black import KINDS, Why, tally, why_layers, why_silent
 from cutaway.graph.extra import ClippedReLU, ScaleChannels
 from cutaway.graph.trace import trace
 from cutaway.image import InputContract
@@ -202,16 +202,6 @@ def test_a_channel_or_a_layer_that_is_not_there() -> None:
         why_silent(net, "1", 7, GREY)
     with pytest.raises(BadInput, match="no layer 'relu9'"):
         why_silent(net, "relu9", 0, GREY)
-
-
-def test_a_blank_map_is_told() -> None:
-    assert why_blank(np.array([[0.0, 0.1]], np.float32), "cat") == ""
-    assert why_blank(np.zeros((2, 2), np.float32), "cat", "conv3") == (
-        "The map is zero everywhere: the maps of conv3 are black here or nothing leads from them to cat."
-    )
-    assert "No place speaks for cat: the largest value is -0.2" in why_blank(
-        np.array([[-0.2, -0.5]], np.float32), "cat"
-    )
 
 
 def test_the_model_stays_as_it_was() -> None:

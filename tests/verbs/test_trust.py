@@ -97,6 +97,17 @@ def test_it_is_the_mean_of_what_checks_say(model: str) -> None:
 
 
 @pytest.mark.usefixtures("shapes")
+def test_layer_and_settings_are_those_asked_for(model: str) -> None:
+    asked = {"method": ("gradcam", "smoothgrad"), "most": 1}
+    first = ca.trust(model, "shapes", **asked, layer="2", set=("samples=2",))
+    assert [row.layer for row in first.rows if row.name == "gradcam"] == ["2"]
+    other = ca.trust(model, "shapes", **asked, layer="4", set=("smoothgrad.samples=3",))
+    assert [row.layer for row in other.rows if row.name == "gradcam"] == ["4"]
+    for one, two in zip(first.rows, other.rows, strict=True):
+        assert one.checks["deletion"] != two.checks["deletion"], one.name
+
+
+@pytest.mark.usefixtures("shapes")
 def test_tables_and_chart(model: str, cli: Cli) -> None:
     said = cli("trust", model, "shapes", "--most", "2", "--method", "saliency", "--method", "input-x-gradient")
     assert (said.code, said.err) == (0, "")
@@ -219,6 +230,14 @@ def test_bad_questions(model: str) -> None:
         ca.trust(model, "sample:cat", out="x.png")
     with pytest.raises(BadInput, match=r"no method 'salency'\. Nearest: saliency"):
         ca.trust(model, "sample:cat", method=("salency",))
+    with pytest.raises(
+        BadInput, match=r"set must be NAME=VALUE, such as samples=50 or .*\. Got 'samples'"
+    ):
+        ca.trust(model, "sample:cat", set=("samples",))
+    with pytest.raises(BadInput, match=r"None of the methods has a setting 'samples'; saliency: none"):
+        ca.trust(model, "sample:cat", method=("saliency",), set=("samples=3",))
+    with pytest.raises(BadInput, match=r"weighs no layer, so --layer 2 has no meaning; with one: gradcam"):
+        ca.trust(model, "sample:cat", method=("saliency",), layer="2")
     with pytest.raises(BadInput, match="nothing is no file or folder"):
         ca.trust(model, "nothing")
 

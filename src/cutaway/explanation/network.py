@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from torch import fx, nn
@@ -33,14 +31,6 @@ def own_network(model: Model) -> fx.GraphModule:
     if model.probabilities:
         _end_in_logits(twin)
     return twin
-
-
-@contextmanager
-def own_randomness(seed: int) -> Iterator[None]:
-    """Seed -> a block in which torch's global random numbers start there; afterwards they go on as if nothing was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
 
 
 def _end_in_logits(twin: fx.GraphModule) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -136,12 +136,13 @@ def trusting(
     target: int | None = None,
     start: Standing | None = None,
     keep: Callable[[Standing], None] = lambda _: None,
+    settings: Mapping[str, Any] | None = None,
 ) -> Generator[Progress, None, Standing]:
-    """Model, methods at their own settings, reader of fitted pictures and which of them -> what stands at the end.
+    """Model, methods, reader of fitted pictures and which of them -> what stands at the end.
 
-    Each picture is explained for `target`, else for its likeliest class. `keep` is handed what stands after every
-    picture. A method that cannot work on this model is left out with its reason. Ctrl-C (a KeyboardInterrupt where
-    Progress is yielded) ends it early: what stands then is returned.
+    Each picture is explained for `target`, else for its likeliest class; a method takes `settings[its name]`, else its
+    own. `keep` is handed what stands after every picture. A method that cannot work on this model is left out with its
+    reason. Ctrl-C (a KeyboardInterrupt where Progress is yielded) ends it early: what stands then is returned.
     """
     standing = start or Standing()
     asked = ask(model, rows(order[:_FIRST]))
@@ -160,7 +161,9 @@ def trusting(
             for number, method in enumerate(methods):
                 if method.name not in standing.left_out:
                     yield progress(number)
-                    found.append((yield from _told(_one(method, question, against, standing), progress(number))))
+                    given = (settings or {}).get(method.name, method.settings())
+                    one = _one(method, given, question, against, standing)
+                    found.append((yield from _told(one, progress(number))))
             for name, made in filter(None, found):
                 standing.tallies.setdefault(name, Tally()).add(*made)
             standing.done += 1
@@ -175,9 +178,8 @@ Made = tuple[str, tuple[Checks, float, str]]
 
 
 def _one(
-    method: Method, question: Question, against: Controls, standing: Standing
+    method: Method, settings: Any, question: Question, against: Controls, standing: Standing
 ) -> Generator[Progress, None, Made | None]:
-    settings = method.settings()
     try:
         answer, seconds = yield from explained(method, question, settings)
         (checks,) = yield from check(method, question, settings, answer, against)

@@ -131,20 +131,6 @@ def _channels_second(value: torch.Tensor, last: bool) -> torch.Tensor:
     return value.movedim(-1, 1) if last and value.ndim > 2 else value
 
 
-def why_blank(found: NDArray[np.float32], target: str, layer: str = "") -> str:
-    """A signed map (H, W), the class it is about, the layer it was made of -> why nothing in it speaks for the class.
-
-    "" where something does.
-    """
-    highest = float(found.max(initial=-np.inf))
-    if highest > 0:
-        return ""
-    at = f" of {layer}" if layer else ""
-    if not found.any():
-        return f"The map is zero everywhere: the maps{at} are black here or nothing leads from them to {target}."
-    return f"No place speaks for {target}: the largest value is {highest:.3g}, so all the maps{at} count against it."
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
     layer: str

@@ -34,6 +34,7 @@ from cutaway.surgery.effect import Effect, effect, sharing
 from cutaway.surgery.effect_data import DataEffect, all_answers, data_effect, must_be_finite
 from cutaway.verbs.effect import EffectOptions, EffectResult
 from cutaway.verbs.layer_choice import choose_layers, kind_at, telling_layers
+from cutaway.verbs.model_name import title_of
 from cutaway.verbs.photos import Photos, gathered, open_photos
 
 MOST_LAYERS = 5
@@ -114,7 +115,7 @@ def _titles(
     options: EffectOptions, before: Model, after: Model, pictures: Sequence[Effect], data: Sequence[DataEffect]
 ) -> tuple[str, ...]:
     """-> title and the lines below it."""
-    network = _network(options.model) if options.model != "model" else before.card.get("network", "the network")
+    network = title_of(options.model) if options.model != "model" else before.card.get("network", "the network")
     input_ = before.contract.describe()
     if after.contract != before.contract:
         input_ = f"{input_}; edited: {after.contract.describe()}"
@@ -132,11 +133,6 @@ def _titles(
         lines[0] = f"{lines[0][:-1]}. {len(ran & there)} of {len(there)} steps were run again."
         return f"{_short(pictures[0].picture)}   {answer}", *lines
     return _headline(data[0]), lines[0]
-
-
-def _network(typed: str) -> str:
-    file = Path(typed)
-    return file.stem if file.suffix else file.name
 
 
 def _short(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +50,7 @@ def chosen_methods(options: ExplainOptions) -> tuple[list[Chosen], list[tuple[st
             continue
         if method not in methods:
             methods.append(method)
-    given = _given(options, methods)
+    given = given_settings(options.set, options.layer, methods)
     return [
         Chosen(method, settings_of(method, {**given[method.name], **_seed(options, method)}), bool(given[method.name]))
         for method in methods
@@ -102,10 +103,11 @@ def _seed(options: ExplainOptions, method: Method) -> dict[str, int]:
     return {"seed": options.seed} if has and options.seed is not None else {}
 
 
-def _given(options: ExplainOptions, methods: list[Method]) -> dict[str, dict[str, str]]:
-    """Options -> method: what was typed for it. Raises BadInput for a setting that no asked method has."""
+def given_settings(typed: Sequence[str], layer: str, methods: Sequence[Method]) -> dict[str, dict[str, str]]:
+    """NAME=VALUE as typed, a layer, methods -> method: what was typed for it. Raises BadInput for a setting or a layer
+    that no asked method has."""
     given: dict[str, dict[str, str]] = {method.name: {} for method in methods}
-    for text in options.set:
+    for text in typed:
         name, _, value = (part.strip() for part in text.partition("="))
         whose, dot, knob = name.rpartition(".")
         if dot:
@@ -120,15 +122,13 @@ def _given(options: ExplainOptions, methods: list[Method]) -> dict[str, dict[str
             raise BadInput(f"None of the methods has a setting {name!r}; {_settings_told(methods)}.")
         for method in having:
             given[method.name][name] = value
-    if options.layer:
+    if layer:
         layered = [method for method in methods if method.layered]
         if not layered:
             them = ", ".join(n for n in METHODS if _layered(n)) or "none"
-            raise BadInput(
-                f"{methods[0].title} weighs no layer, so --layer {options.layer} has no meaning; with one: {them}."
-            )
+            raise BadInput(f"{methods[0].title} weighs no layer, so --layer {layer} has no meaning; with one: {them}.")
         for method in layered:
-            given[method.name]["layer"] = options.layer
+            given[method.name]["layer"] = layer
     return given
 
 
@@ -139,6 +139,6 @@ def _layered(name: str) -> bool:
         return False
 
 
-def _settings_told(methods: list[Method]) -> str:
+def _settings_told(methods: Sequence[Method]) -> str:
     told = [f"{m.name}: {', '.join(f.name for f in fields_of(m.settings)) or 'none'}" for m in methods]
     return "; ".join(told)

@@ -17,6 +17,7 @@ from cutaway.explanation.explanation import Checks, Explanation
 from cutaway.explanation.method import method_named
 from cutaway.model import Model
 from cutaway.verbs.explain import ExplainedPicture, ExplainResult
+from cutaway.verbs.model_name import title_of
 
 
 def write_page(path: Path, result: ExplainResult, pixels: NDArray[np.uint8], model: Model, *, several: bool) -> None:
@@ -124,8 +125,7 @@ def _correlation(value: float | None) -> str:
 def _network(typed: str, model: Model) -> str:
     if typed == "model":
         return model.card.get("network", "the network")
-    file = Path(typed)
-    return file.stem if file.suffix else file.name
+    return title_of(typed)
 
 
 def _short(name: str) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cutaway.errors import BadInput
 from cutaway.events import Event, Note, Progress
 from cutaway.verbs.find import find_model, run_of
+from cutaway.verbs.model_name import stem_of
 from cutaway.verbs.photos import Photos, gathered, open_photos
 
 if TYPE_CHECKING:
@@ -98,8 +99,7 @@ def class_names(model: Model, count: int) -> tuple[str, ...]:
 
 def free_stem(verb: str, model: str, endings: Sequence[str]) -> str:
     """Verb, what was typed for the model -> VERB-MODEL, with -2, -3, ... until no file with such an ending is there."""
-    path = Path(model)
-    stem = f"{verb}-{path.resolve().name if path.is_dir() else path.stem}"
+    stem = f"{verb}-{stem_of(model)}"
     for n in range(1, 100_000):
         name = f"{stem}{'' if n == 1 else f'-{n}'}"
         if not any(Path(name + ending).exists() for ending in endings):

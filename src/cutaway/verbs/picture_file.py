@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cutaway.errors import BadInput, must_be
+from cutaway.verbs.model_name import stem_of
 from cutaway.verbs.out import must_be_writable
 
 
@@ -22,7 +23,7 @@ def picture_file(out: str, verb: str, model: str, endings: Sequence[str] = (".pn
             raise must_be("out", f"a file that ends in {' or '.join(endings)}", out)
         _must_take_bytes(path)
         return path
-    stem = f"{verb}-{Path(model).resolve().name if Path(model).is_dir() else Path(model).stem}"
+    stem = f"{verb}-{stem_of(model)}"
     must_be_writable(Path())
     names = (Path(f"{stem}{'' if n == 1 else f'-{n}'}{endings[0]}") for n in itertools.count(1))
     return next(path for path in names if not path.exists())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Generator, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ from cutaway.surgery.rank import Parts, parts_of, ranking
 from cutaway.surgery.worth import worths
 from cutaway.verbs.find import find_model
 from cutaway.verbs.layer_choice import choose_layers
+from cutaway.verbs.model_name import stem_of, title_of
 from cutaway.verbs.photos import gathered, open_photos
 from cutaway.verbs.rank import RankOptions, RankResult
 from cutaway.verbs.rank_partial import Keeper, question_of, taken_up
@@ -43,7 +43,7 @@ def rank_on(options: RankOptions) -> Generator[Event, None, RankResult]:
         yield Note("Judged by the model's own answers: accuracy is the share of pictures that keep theirs.")
     pixels, labels = photos.pixels[model.contract.pixel_key], photos.labels
     question = _question(options, model, parts, pixels, labels)
-    stem = f"rank-{Path(options.model).resolve().name if Path(options.model).is_dir() else Path(options.model).stem}"
+    stem = f"rank-{stem_of(options.model)}"
     path = table_file(options.out, stem, ".npz", lambda partial: question_of(partial) != question)
     partial = partial_of(path, ".npz")
     start = taken_up(partial, question)
@@ -106,8 +106,7 @@ def _write(result: RankResult) -> None:
 
 
 def _chart(result: RankResult) -> Scene:
-    whole, file = result.whole, Path(result.model)
-    network = file.stem if file.suffix else file.name
+    whole, network = result.whole, title_of(result.model)
     own = result.judged == "own answers"
     judged = "its own answers" if own else f"accuracy {percent(whole.accuracy, 1)}, loss {whole.loss:.3f} nats"
     pictures = f"{whole.pictures:,} picture{'s' * (whole.pictures != 1)} of {result.data}"

@@ -28,6 +28,10 @@ class TrustOptions:
     """Photos, with or without labels."""
     method: tuple[str, ...] = ()
     """A method's name; several times for several, all for all; default: those that take no minutes."""
+    layer: str = ""
+    """The step whose maps are weighed, for the methods that have one (gradcam, ...); default by size of its maps."""
+    set: tuple[str, ...] = ()
+    """A setting of the methods, samples=50, or of one, rise.samples=500; once for each."""
     target: str = ""
     """Class to explain on every photo, by name or number; default each photo's likeliest."""
     fold: str = "auto"
@@ -42,6 +46,8 @@ class TrustOptions:
     def __post_init__(self) -> None:
         from cutaway.errors import must_be
 
+        if bad := [text for text in self.set if not text.partition("=")[0].strip() or "=" not in text]:
+            raise must_be("set", "NAME=VALUE, such as samples=50 or rise.samples=500", bad[0])
         if self.fold not in ("auto", "all", "train", "val", "test"):
             raise must_be("fold", "auto, all, train, val or test", self.fold)
         if self.most < 1:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Generator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,15 +15,16 @@ from cutaway.draw.trust import Column, Dot, Row, trust_chart
 from cutaway.engine.threads import threads as using
 from cutaway.errors import BadInput, CutawayError, Stopped
 from cutaway.events import Event, Note
-from cutaway.explanation.method import METHODS, Method, method_named, settings_dict
+from cutaway.explanation.method import METHODS, Method, method_named, settings_dict, settings_of
 from cutaway.explanation.question import ask
 from cutaway.explanation.target import class_name, class_named
 from cutaway.explanation.trust import Standing, Tally, trusting
 from cutaway.explanation.verdict import HARDLY_CHANGED, UNSTABLE
 from cutaway.graph.digest import digest
 from cutaway.model import Model
-from cutaway.verbs.explain_methods import Chosen, refuse_without_gradient
+from cutaway.verbs.explain_methods import Chosen, given_settings, refuse_without_gradient
 from cutaway.verbs.explain_run import model_of
+from cutaway.verbs.model_name import stem_of
 from cutaway.verbs.photos import gathered, open_photos
 from cutaway.verbs.table_file import must_end_well, partial_of, table_file, write_table
 from cutaway.verbs.trust import Trust, TrustOptions, TrustResult
@@ -44,12 +44,14 @@ def trust_on(options: TrustOptions) -> Generator[Event, None, TrustResult]:
     """Options -> the TrustResult. A stopped measurement of the same question goes on where it stood."""
     must_end_well(options.out)
     methods, left_out = chosen(options.method)
+    given = given_settings(options.set, options.layer, methods)
+    settings = {m.name: settings_of(m, given[m.name]) for m in methods}
     model = model_of(options.model)
     found = open_photos(options.data, model.classes)
     photos = yield from gathered((found[0], False, ""), options.data, [model.contract], options.fold, options.most)
     pixels = photos.pixels[model.contract.pixel_key]
     methods, target = _possible(options, model, methods, pixels, left_out)
-    question = _question(model, methods, target, pixels)
+    question = _question(model, [(m.name, settings[m.name]) for m in methods], target, pixels)
     stem = f"trust-{_network(options.model)}"
     path = table_file(options.out, stem, ".json", lambda partial: question_of(partial) != question)
     partial = partial_of(path, ".json")
@@ -62,7 +64,7 @@ def trust_on(options: TrustOptions) -> Generator[Event, None, TrustResult]:
         save(partial, question, standing)
 
     with using(options.threads):
-        standing = yield from trusting(model, methods, pixels.rows, order, target, start, keep)
+        standing = yield from trusting(model, methods, pixels.rows, order, target, start, keep, settings)
     stopped = standing.done < len(photos)
     if stopped and not standing.done:
         raise Stopped(
@@ -120,10 +122,10 @@ def _possible(
     return tuple(one.method for one in there), target
 
 
-def _question(model: Model, methods: tuple[Method, ...], target: int | None, pixels: PixelSet) -> str:
+def _question(model: Model, methods: list[tuple[str, Any]], target: int | None, pixels: PixelSet) -> str:
     """-> a hash of all that the figures depend on: network, contract, pictures, methods with their settings."""
     sha = hashlib.sha256(digest(model.graph).encode())
-    asked = [[m.name, settings_dict(m.settings())] for m in methods]
+    asked = [[name, settings_dict(settings)] for name, settings in methods]
     sha.update(json.dumps([asked, target, pixels.sha256s, model.contract.to_dict()]).encode())
     return sha.hexdigest()
 
@@ -157,8 +159,7 @@ def _flat(row: Trust) -> dict[str, Any]:
 
 
 def _network(typed: str) -> str:
-    file = Path(typed)
-    return file.resolve().name if file.is_dir() else file.stem.removeprefix("zoo:")
+    return stem_of(typed).removeprefix("zoo:")
 
 
 def _chart(result: TrustResult) -> Scene:
