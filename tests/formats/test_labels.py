@@ -46,3 +46,11 @@ def test_what_does_not_fit_is_noted(tmp_path: Path, content: bytes | None, note:
 def test_a_byte_order_mark_is_not_part_of_a_name(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_bytes(b"\xef\xbb\xbf0 Cat\n1 Dog\n\n")
     assert class_names(tmp_path / "m.h5", 2) == (("Cat", "Dog"), [])
+
+
+def test_a_link_finds_the_names_beside_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "labels.txt").write_text("0 Cat\n1 Dog\n", encoding="utf-8")
+    (tmp_path / "there" / "m.h5").touch()
+    (tmp_path / "link.h5").symlink_to(tmp_path / "there" / "m.h5")
+    assert class_names(tmp_path / "link.h5", 2) == (("Cat", "Dog"), [])

@@ -54,6 +54,34 @@ def test_onnxruntime_gives_the_same_numbers(model: Model, tmp_path: Path) -> Non
         assert np.abs(found - model.graph(x).numpy()).max() < 1e-5
 
 
+class _ChannelsLast(nn.Module):
+    """As in ConvNeXt: the pooling gets maps whose channels lie last in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 4, 3), nn.LayerNorm(4)
+        self.pool, self.head = nn.AdaptiveAvgPool2d(1), nn.Linear(4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.norm(self.conv(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return self.head(self.pool(x).flatten(1))  # type: ignore[no-any-return]
+
+
+def test_a_pool_behind_a_transposed_axis_is_written_plainly(tmp_path: Path) -> None:
+    import onnx
+
+    last = Model(trace(_ChannelsLast().eval()), InputContract((8, 8)), ("a", "b", "c"))
+    path = export_model(last, tmp_path / "m.onnx")
+    assert not [node.name for node in onnx.load(path).graph.node if "as_strided" in node.name]
+    assert np.abs(np.subtract(golden_answers(last), golden_answers(open_model(path)))).max() < 1e-5
+
+
+def test_a_model_without_class_names_keeps_its_contract(model: Model, tmp_path: Path) -> None:
+    again = open_model(export_model(model.renamed(()), tmp_path / "m.onnx"))
+    assert again.contract == model.contract
+    assert again.classes == ("class 0", "class 1", "class 2")
+
+
 def test_torch_export_loads_the_pt2_and_its_note(model: Model, tmp_path: Path) -> None:
     note = {"cutaway.json": ""}
     program = torch.export.load(export_model(model, tmp_path / "m.pt2"), extra_files=note)

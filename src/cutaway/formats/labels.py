@@ -16,8 +16,9 @@ def class_names(beside: Path, count: int) -> tuple[tuple[str, ...], list[str]]:
     none or it does not fit.
     """
     plain = tuple(f"class {n}" for n in range(count))
-    path = beside.with_name("labels.txt")
-    if not path.is_file():
+    places = (beside.with_name("labels.txt"), beside.resolve().with_name("labels.txt"))  # a link, and what it leads to
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
         return plain, [f"The file does not name its classes; they are called class 0 to class {count - 1}."]
     try:
         if path.stat().st_size > _MOST_BYTES:

@@ -6,6 +6,7 @@ are worked out while opening, for any number of pictures.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,8 +122,9 @@ class _File:
         doc = shown_text(self.model.doc_string or self.graph.doc_string)
         if doc:
             card["description"] = doc
-        if about is not None and len(about.classes) == count:
-            return about.put(Parts(graph, contract, classes, False, card))
+        if about is not None and len(about.classes) in (0, count):
+            put = about.put(Parts(graph, contract, classes, False, card))
+            return put if put.classes else dataclasses.replace(put, classes=classes)
         card["notes"] = " ".join([*damaged, note, *notes, *more])
         return Parts(graph, contract, classes, _ends_in_softmax(steps), card)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
 import logging
 import warnings
@@ -27,8 +28,9 @@ def onnx_bytes(graph: fx.GraphModule, about: About) -> bytes:
     """
     import onnx
 
-    written: Any = _program(graph, about)
-    proto = written.model_proto
+    proto = _program(graph, about).model_proto
+    if any("as_strided" in node.name for node in proto.graph.node):
+        proto = _program(_with_plain_means(graph), about).model_proto
     proto.producer_name = "cutaway"
     del proto.metadata_props[:]
     onnx.helper.set_model_props(proto, {KEY: about.to_text(), "classes": "\n".join(about.classes)})
@@ -49,7 +51,29 @@ def exported(graph: fx.GraphModule, about: About) -> Any:
         raise BadModel(f"The network cannot be exported: torch.export says {_first(error)}.") from None
 
 
+def _with_plain_means(graph: fx.GraphModule) -> fx.GraphModule:
+    """Graph -> the same with each average over the whole map written as a mean.
+
+    Behind a transposed axis (ConvNeXt) torch writes that pooling as a mean and a step that orders memory, of which ONNX
+    knows nothing: a Gather with computed places comes out, that few programs read.
+    """
+    plain = fx.GraphModule(graph, copy.deepcopy(graph.graph), class_name="Network").eval()
+    for node in plain.graph.nodes:
+        if node.op == "call_module" and _is_whole_mean(graph.get_submodule(str(node.target))):
+            with plain.graph.inserting_after(node):
+                mean = plain.graph.call_method("mean", (node.args[0], (-2, -1)), {"keepdim": True})
+            node.replace_all_uses_with(mean)
+            plain.graph.erase_node(node)
+    plain.recompile()
+    return plain
+
+
+def _is_whole_mean(layer: torch.nn.Module) -> bool:
+    return isinstance(layer, torch.nn.AdaptiveAvgPool2d) and layer.output_size in (1, (1, 1))
+
+
 def _program(graph: fx.GraphModule, about: About) -> Any:
+    """Graph -> torch's ONNX program of it. Raises BadModel."""
     program = exported(graph, about)
     try:
         with _quiet():
