@@ -369,3 +369,18 @@ def test_names_that_are_alike_and_photos_without_one() -> None:
     found = ca.explain(model, same, method="saliency", check=False)
     assert [key.split("/")[0] for key in found.named_maps] == ["a.png", "a.png (2)", "picture"]
     assert len({p.sha256 for p in found.pictures}) == 1
+
+
+def test_the_page_tells_units_and_knobs_as_they_are() -> None:
+    from types import SimpleNamespace
+
+    from cutaway.explanation.method import method_named
+    from cutaway.verbs.explain_page import _exceptions, _setting
+
+    told = [SimpleNamespace(method=name) for name in ("gradcam", "scorecam", "eigencam", "eigencam")]
+    assert _exceptions(told) == ", those of Score-CAM and Eigen-CAM in the layer's"  # type: ignore[arg-type]
+    assert _exceptions(told[:1]) == ""  # type: ignore[arg-type]
+    assert _setting(method_named("occlusion"), "window", 0) == "window auto"
+    assert _setting(method_named("smoothgrad"), "seed", 0) == "seed 0"
+    assert _setting(method_named("smoothgrad"), "noise", 0.0) == "noise 0.0"
+    assert _setting(method_named("lrp"), "biases", False) == "biases no"

@@ -35,6 +35,7 @@ METHOD = Method(
     explain=eigencam,
     settings=LayerSettings,
     layered=True,
+    units="layer",
     signed=True,
     needs_gradient=False,
 )

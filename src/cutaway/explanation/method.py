@@ -70,6 +70,7 @@ class Method:
     `says`: in one sentence what a large value means. `paper`: authors, year, title. `departs`: where we do otherwise
     than the paper, "" for nowhere. `runs`: what it costs, in words ("50 gradients"). `layered`: its settings have a
     `layer`. `complete`: its maps add up to f(x) - f(baseline). `needs_gradient`: a model without gradients cannot.
+    `units`: whether its values are of the explained score or of the layer whose maps it shows.
     `extra`: the optional library's extra, "" for none.
     """
 
@@ -86,6 +87,7 @@ class Method:
     complete: bool = False
     signed: bool = False
     needs_gradient: bool = True
+    units: Literal["score", "layer"] = "score"
     extra: str = ""
 
 

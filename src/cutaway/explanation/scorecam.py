@@ -35,7 +35,7 @@ class ScoreSettings(LayerSettings):
     """What Score-CAM can be told."""
 
     channels: int = 0
-    """Use only this many of the layer's maps, those that vary most over the picture; 0 uses all."""
+    """Use only this many of the layer's maps, those that vary most over the picture; 0: all."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """float32 is exact; bfloat16 is quicker and used only where 16 maps get the same scores."""
 
@@ -147,6 +147,7 @@ METHOD = Method(
     settings=ScoreSettings,
     cost="slow",
     layered=True,
+    units="layer",
     signed=True,
     needs_gradient=False,
 )

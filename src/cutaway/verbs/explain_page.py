@@ -14,8 +14,9 @@ from cutaway.draw.overlay import PERCENTILE
 from cutaway.draw.scene import page
 from cutaway.draw.trust_strip import Curve, Trust
 from cutaway.explanation.explanation import Checks, Explanation
-from cutaway.explanation.method import method_named
+from cutaway.explanation.method import Method, method_named
 from cutaway.model import Model
+from cutaway.options import fields_of
 from cutaway.verbs.explain import ExplainedPicture, ExplainResult
 from cutaway.verbs.model_name import title_of
 
@@ -53,8 +54,8 @@ def _titles(result: ExplainResult, model: Model) -> tuple[str, ...]:
     )  # fmt: skip
     lines = [
         f"{_network(result.model, model)}: {model.contract.describe()}.",
-        f"Colours in units of {unit}: orange above zero, blue and hatched below, white is zero. "
-        f"They end at the {PERCENTILE:g}th percentile.",
+        f"Colours in units of {unit}{_exceptions(explained)}: orange above zero, blue and hatched below, white is "
+        f"zero. They end at the {PERCENTILE:g}th percentile.",
     ]
     if any(e.checks for e in explained):
         lines.append(
@@ -82,11 +83,21 @@ def _maps(
 
 def _cell(e: Explanation, several: bool) -> MapCell:
     method = method_named(e.method)
-    told = [f"layer {e.layer}" if e.layer else "", *(_setting(k, v) for k, v in e.settings.items() if _worth(k, v))]
+    told = [
+        f"layer {e.layer}" if e.layer else "",
+        *(_setting(method, k, v) for k, v in e.settings.items() if _worth(k, v)),
+    ]
     return MapCell(
         method.title, e.map, method.says, " · ".join(t for t in told if t),
         f"for {e.question}, score {e.value:.2f}".replace("-", "−") if several else "", e.notes, _trust(e.checks),
     )  # fmt: skip
+
+
+def _exceptions(explained: Sequence[Explanation]) -> str:
+    """Explanations -> which of their maps are not in units of the score: ", those of Eigen-CAM in the layer's"."""
+    methods = [method_named(name) for name in dict.fromkeys(e.method for e in explained)]
+    titles = [method.title for method in methods if method.units == "layer"]
+    return f", those of {' and '.join(titles)} in the layer's" if titles else ""
 
 
 def _worth(name: str, value: Any) -> bool:
@@ -94,9 +105,11 @@ def _worth(name: str, value: Any) -> bool:
     return name != "layer" and value not in ("", None)
 
 
-def _setting(name: str, value: Any) -> str:
-    """A knob at 0 is one that the method sets by the picture's size or takes all of; a seed of 0 is a seed."""
-    shown = ("no", "yes")[value] if isinstance(value, bool) else "auto" if value == 0 and name != "seed" else value
+def _setting(method: Method, name: str, value: Any) -> str:
+    """Method, knob, value -> its words; "auto" where the knob's own sentence says what 0 stands for."""
+    says = {field.name: field.help for field in fields_of(method.settings)}
+    auto = not isinstance(value, bool) and value == 0 and "0:" in says.get(name, "")
+    shown = ("no", "yes")[value] if isinstance(value, bool) else "auto" if auto else value
     return f"{name.replace('_', ' ')} {shown}"
 
 
