@@ -8,6 +8,8 @@ BENCH ?=
 DEMO ?= runs/demo
 
 BIN := .venv/bin
+# What the studio's page is built from, when Cutaway is installed: an edit of it installs, and so builds, again.
+WEB := hatch_build.py $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
 PIP := $(BIN)/python -m pip install -qq --no-input --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS))
 # One test process per core and one thread in each: two torch processes that share threads would wait for one another.
 PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive PYTHONUNBUFFERED=1 \
@@ -15,7 +17,7 @@ PYTEST := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive PYTHONUNBUFFERED=1 \
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-long lint format bench docs browser clean distclean
+.PHONY: help demo test test-long lint format bench docs shots browser web clean distclean
 
 help:  ## List these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -25,7 +27,7 @@ demo: .venv/.stamp-base  ## Install, train on embedded handwritten digits, write
 	elif [ -e $(DEMO) ]; then $(BIN)/cutaway resume $(DEMO); \
 	else $(BIN)/cutaway train digits --out $(DEMO); fi
 
-test: .venv/.stamp-dev browser lint  ## Everything a change must pass: lint, types, tests (minutes)
+test: .venv/.stamp-dev browser lint web  ## Everything a change must pass: lint, types, tests (minutes)
 	@$(PYTEST) -m "not slow"
 
 test-long: .venv/.stamp-dev browser  ## The tests marked slow (killed and resumed runs, every network, real photos)
@@ -45,26 +47,32 @@ bench: .venv/.stamp-base  ## Measure beside the peers, write benchmarks/results,
 docs: .venv/.stamp-dev  ## Build the documentation into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict && echo "Open site/index.html"
 
+shots: .venv/.stamp-dev browser  ## Screenshots of every page of the studio, light and dark, into runs/shots
+	@$(BIN)/python scripts/studio_shots.py
+
 browser:
 	@scripts/browser
+
+web: .venv/.stamp-dev
+	@$(BIN)/python scripts/web_tests.py
 
 clean:  ## Remove what the verbs made, except .venv and runs
 	@rm -rf site build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -not -path './.venv*' -prune -exec rm -rf {} +
 
-distclean: clean  ## clean, and remove .venv and .venv-bench
-	@rm -rf .venv .venv-bench
+distclean: clean  ## clean, and remove .venv, .venv-bench, the studio's built page and its tools
+	@rm -rf .venv .venv-bench web/node_modules src/cutaway/studio/static
 
-# Stamps: a second call installs nothing; a change of pyproject.toml or of the pinned versions installs again.
+# Stamps: a second call installs nothing; a change of pyproject.toml, of the pinned versions or of the page installs again.
 .venv/bin/python:
 	@scripts/venv "$(PYTHON)"
 
-.venv/.stamp-base: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
+.venv/.stamp-base: pyproject.toml $(CONSTRAINTS) $(WEB) | .venv/bin/python
 	@echo "Installing Cutaway into .venv (PyTorch is large: some minutes the first time) ..."
 	@$(PIP) -e .
 	@touch $@
 
-.venv/.stamp-dev: pyproject.toml $(CONSTRAINTS) | .venv/bin/python
+.venv/.stamp-dev: pyproject.toml $(CONSTRAINTS) $(WEB) | .venv/bin/python
 	@echo "Installing Cutaway and what its tests need into .venv (some minutes the first time) ..."
 	@$(PIP) -e '.[dev]'
 	@touch .venv/.stamp-base $@

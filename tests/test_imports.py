@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from cutaway.verbs import VERBS
+
 SRC = Path(__file__).resolve().parents[1] / "src"
 HEAVY = {
     *("torch", "torchvision", "timm", "numpy", "scipy", "pandas", "PIL", "sklearn", "skimage", "cleanlab", "pyarrow"),
@@ -61,6 +63,10 @@ def test_help_loads_nothing_heavy(argv: list[str]) -> None:
     modules = imported(argv)
     assert libraries(modules) & HEAVY == set()
     assert len(modules) <= 420, len(modules)
+
+
+def test_the_list_of_verbs_imports_none_of_them() -> None:
+    assert imported(["--help"]) & {f"cutaway.verbs.{name}" for name in VERBS} == set()
 
 
 def test_the_count_notices_a_heavy_import() -> None:

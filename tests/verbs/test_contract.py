@@ -1,4 +1,4 @@
-"""Every verb through every door: Python, the stream of events and the command line give the same result."""
+"""Every verb through every door: Python, the stream of events, the command line and HTTP give the same result."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 from shapes import QUICK, Cli
 
 import cutaway as ca
 from cutaway import events as ev
 from cutaway.cli.main import to_plain
 from cutaway.options import fields_of
+from cutaway.studio.app import create, locked
 from cutaway.verbs import VERBS, Verb, verb
 from cutaway.verbs.verb import Verb as VerbType
 
@@ -88,6 +90,18 @@ def lasting(value: Any) -> Any:
     return [lasting(v) for v in value] if isinstance(value, list) else value
 
 
+def through_http(name: str, asked: dict[str, Any], here: Path) -> Any:
+    """Verb and its options -> its result as the studio's page gets it: a job, followed to its end."""
+    app = locked(create(folder=here), "key")
+    with TestClient(app, base_url="http://127.0.0.1:8765", cookies={"cutaway-8765": "key"}) as page:
+        started = page.post("/api/jobs", json={"verb": name, "options": asked})
+        assert started.status_code == 200, started.text
+        lines = page.get(f"/api/jobs/{started.json()['id']}/events").text.splitlines()
+        last = json.loads(lines[-2].removeprefix("data: "))
+    assert last["kind"] == "done", last
+    return last["result"]
+
+
 def ready(name: str, here: Path) -> None:
     """What a verb leaves behind or needs -> as before its first call."""
     for left in ("runs/shapes-1", "found", "sweeps"):
@@ -104,7 +118,7 @@ def test_every_verb_is_asked_here() -> None:
 
 @pytest.mark.parametrize("name", VERBS)
 @pytest.mark.usefixtures("first")
-def test_three_doors_give_one_result(name: str, here: Path, cli: Cli) -> None:
+def test_all_doors_give_one_result(name: str, here: Path, cli: Cli) -> None:
     asked, called = ASKED[name], getattr(ca, name)
     ready(name, here)
     plain = json.loads(json.dumps(to_plain(called(**asked))))
@@ -117,7 +131,9 @@ def test_three_doors_give_one_result(name: str, here: Path, cli: Cli) -> None:
     ready(name, here)
     said = cli(*words(name, asked), "--json")
     assert (said.code, said.err) == (0, "")
-    assert lasting(plain) == lasting(streamed) == lasting(said.json)
+    ready(name, here)
+    fetched = through_http(name, asked, here)
+    assert lasting(plain) == lasting(streamed) == lasting(said.json) == lasting(fetched)
     assert plain, "the verb has a result"
     ready(name, here)
     shown = cli(*words(name, asked))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import inspect
 import json
-import math
 import os
 import sys
 from collections.abc import Callable, Container
@@ -18,6 +16,7 @@ from cutaway import __version__
 from cutaway.errors import CutawayError
 from cutaway.options import Field, fields_of
 from cutaway.verbs import VERBS, Verb, verb
+from cutaway.verbs.plain import to_plain as to_plain
 
 # What a full or closed disk or missing rights raise, anywhere in the work: a person can mend that.
 _DISK = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS, errno.EACCES, errno.EPERM, errno.EFBIG}
@@ -57,8 +56,13 @@ def make_app(read: Container[str] | None = None) -> typer.Typer:
     )
     app.callback()(_top)
     for name in VERBS:
-        command = command_for(verb(name)) if read is None or name in read else _unread
-        app.command(name, help=_help(verb(name)))(command)
+        if read is None or name in read:
+            app.command(name, help=_help(verb(name)))(command_for(verb(name)))
+        else:
+            app.command(name, help=VERBS[name])(_unread)
+    from cutaway.cli.studio import HELP, studio
+
+    app.command("studio", help=HELP)(studio)
     return app
 
 
@@ -149,21 +153,6 @@ def _run(verb_: Verb[..., Any], given: dict[str, Any], *, as_json: bool, as_csv:
     from cutaway.cli import show
 
     show.show(verb_.name, result, as_csv=as_csv)
-
-
-def to_plain(value: Any) -> Any:
-    """Result -> JSON values."""
-    if hasattr(value, "to_dict"):
-        return value.to_dict()
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, dict):
-        return {str(k): to_plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_plain(v) for v in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None  # JSON has no NaN
-    return value if isinstance(value, bool | int | float | str | None) else str(value)
 
 
 def _usage(error: Any) -> str:

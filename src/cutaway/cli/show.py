@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -86,6 +87,15 @@ def _run(console: Console, run: Any) -> None:
     seconds = report.timings.get("total", 0.0)
     console.print(f"{seconds:.1f} s, {report.peak_memory_mb:,.0f} MB at most; ended: {escape(run.ended)}.")
     console.print(f"Open [bold]{escape(str(run.folder / 'report.html'))}[/]", soft_wrap=True)
+    console.print(f"See it at work: [bold]{escape(_studio(run.folder))}[/]", soft_wrap=True)
+
+
+def _studio(folder: Path) -> str:
+    """Run folder -> the command that opens it in the studio with a picture it was tested on."""
+    from cutaway.verbs.example import example_picture
+
+    picture = example_picture(folder)
+    return shlex.join(["cutaway", "studio", str(folder), *(["--picture", picture] if picture else [])])
 
 
 def _interval(measured: Any) -> str:

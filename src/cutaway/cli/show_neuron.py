@@ -22,7 +22,7 @@ def show(console: Console, result: Any) -> None:
     console.print(table)
     for unit in result.units:
         if unit.says:
-            console.print(f"[bold]{escape(unit.name)}[/]: {escape(' '.join(unit.says))}")
+            console.print(f"[bold]{escape(unit.name)}[/]: {escape(' '.join((*unit.says, unit.why)).strip())}")
     if any(u.strongest == () for u in result.units) and photos:
         console.print(f"[dim]cutaway silent {escape(result.model)} {escape(result.data)} lists all that never fire.[/]")
     if result.unreadable:

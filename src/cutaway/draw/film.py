@@ -49,9 +49,13 @@ class Film:
 
 def to_gif(film: Film) -> bytes:
     """Film -> GIF that repeats; one palette for all frames, so that nothing flickers."""
+    return gif_of(film, list(film.images()))
+
+
+def gif_of(film: Film, images: Sequence[PilImage]) -> bytes:
+    """Film and the pictures of its frames, drawn one by one elsewhere -> the same GIF."""
     from PIL import Image
 
-    images = list(film.images())
     palette = _palette(images)
     small = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     steps = [max(20, round(film.each * 100) * 10)] * len(small)  # hundredths of a second are all a GIF knows

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 
 from cutaway.errors import must_be
+from cutaway.graph.shapes import LayerRow
+
+FEW = 8_000_000
+"""Multiply-adds of a layer below which threads wait for each other longer than they compute."""
 
 
 @contextlib.contextmanager
@@ -26,3 +30,14 @@ def threads(count: int | None) -> Iterator[int]:
     finally:
         if count is not None:
             torch.set_num_threads(before)
+
+
+def for_one_picture(rows: Sequence[LayerRow]) -> int | None:
+    """Layer table -> threads that take one picture through it soonest: 1 where its layers are small, None
+    (as torch has them) where they are large.
+
+    Two threads share a layer and wait for each other after it. Measured on 2 cores: mobilenet_v2 (mean of the layers
+    that multiply: 6 million) 15.7 ms on one thread and 28.7 on two; resnet18 (87 million) 52 and 40.
+    """
+    work = [row.multiply_adds for row in rows if row.multiply_adds]
+    return 1 if work and sum(work) / len(work) < FEW else None

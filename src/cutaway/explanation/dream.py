@@ -15,7 +15,7 @@ channel's map not the mean is climbed but the mean of its soft positive part (se
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,12 +88,14 @@ class Dream:
 def dream(
     network: fx.GraphModule, contract: InputContract, unit: Unit, recipe: Recipe, *,
     middle: tuple[float, float] | None = None, sees: float = math.inf, task: str = "dream",
+    shown: Callable[[NDArray[np.uint8]], None] | None = None,
 ) -> Generator[Progress, None, Dream]:  # fmt: skip
     """Network that wants no gradient of its weights, its input's contract, unit, recipe -> Dream.
 
     A channel is climbed by a soft mean of its map, a cell, number or class (its logit) by itself. `middle`: row and
     column of the picture, in pixels, that moves are made around; `sees`: pixels of the unit's window, of which a cell
-    is moved a quarter at most. Only what lies before the unit is run. Ctrl-C between two steps ends the climb there.
+    is moved a quarter at most. `shown` gets the picture (H, W, 3) as it grows, before each report of progress. Only
+    what lies before the unit is run. Ctrl-C between two steps ends the climb there.
     Raises BadInput for no step, BadModel for a unit without a gradient or with values that are not finite.
     """
     if recipe.steps < 1:
@@ -118,6 +120,8 @@ def dream(
             canvas.numbers.grad = -slope
             climb.step()
             if step % _EVERY == _EVERY - 1:
+                if shown is not None:
+                    shown(canvas.pixels())
                 yield Progress(task, step + 1, recipe.steps, "steps")
     except KeyboardInterrupt:
         if not curve:

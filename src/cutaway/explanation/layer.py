@@ -72,10 +72,23 @@ def map_layer(network: fx.GraphModule, shape: Shape, typed: str = "") -> MapLaye
     return known[shape, typed]
 
 
+def layers_with_maps(network: fx.GraphModule, shape: Shape) -> dict[str, tuple[int, tuple[int, int]]]:
+    """Network, (C, H, W) of its pictures -> the steps that `map_layer` takes, in running order: channels and cells."""
+    shapes, steps = shapes_of(network, shape), steps_of(network)
+    return {
+        name: _channels_and_cells(shapes[steps[name].name], channels_last(network, steps[name]))
+        for name in _there(network, shapes)
+    }
+
+
+def _there(network: fx.GraphModule, shapes: _Shapes) -> list[str]:
+    used = _on_the_way(network, shapes)
+    return [name for name, node in steps_of(network).items() if node in used and _has_maps(shapes, node)]
+
+
 def _found(network: fx.GraphModule, shape: Shape, typed: str) -> MapLayer:
     shapes = shapes_of(network, shape)
-    steps, used = steps_of(network), _on_the_way(network, shapes)
-    there = [name for name, node in steps.items() if node in used and _has_maps(shapes, node)]
+    steps, there = steps_of(network), _there(network, shapes)
     if typed in ("", "auto"):
         if not there:
             raise BadInput(

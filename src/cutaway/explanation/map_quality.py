@@ -22,7 +22,8 @@ class MapQuality:
     nearest on the map; `kept_by_chance` is what scattered points would keep. `knn_layer`, `knn_map`: of `judged`
     labelled pictures how many the k nearest others name rightly, leave-one-out, in the layer's space and on the map;
     None without two classes. `agree` (N,): of a picture's k nearest in the layer's space, the share with its own label,
-    NaN without labels; `among` (N,): the label that is commonest there, -1 without.
+    NaN without labels; `among` (N,): the label that is commonest there, -1 without. `near` (N, k): those k nearest,
+    the nearest first.
     """
 
     k: int
@@ -34,6 +35,7 @@ class MapQuality:
     knn_map: int | None
     agree: NDArray[np.float64]
     among: NDArray[np.int64]
+    near: NDArray[np.int64]
 
     def to_dict(self) -> dict[str, Any]:
         found: dict[str, Any] = {
@@ -74,7 +76,7 @@ def map_quality(
         agree[known] = (labels[near] == labels[:, None]).mean(1)[known]
         among = _commonest(labels, near)
         right = [int((found == labels)[known].sum()) for found in (among, _commonest(labels, near_map))]
-    return MapQuality(k, trust, kept, k / (count - 1), judged, right[0], right[1], agree, among)
+    return MapQuality(k, trust, kept, k / (count - 1), judged, right[0], right[1], agree, among, near)
 
 
 def _commonest(labels: NDArray[np.int64], near: NDArray[np.int64]) -> NDArray[np.int64]:

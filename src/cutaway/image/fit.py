@@ -56,6 +56,19 @@ def decode_fitted(data: bytes, name: str, contract: InputContract) -> Image:
     return decode_through(data, name, target_px(contract), lambda upright: _fitted(upright, contract))
 
 
+def unfitted(fitted: Pixels, contract: InputContract) -> Pixels:
+    """uint8 (H, W, 3) at contract.size -> the smallest picture that `fit_picture` makes these very pixels of.
+
+    Where the contract keeps only the middle, a border is put around, the edge's colours carried on.
+    """
+    height, width = contract.size
+    down, across = (max(0, _scaled(side, contract.crop_fraction) - side) for side in (height, width))
+    top, left = round(down / 2.0), round(across / 2.0)
+    around = ((top, down - top), (left, across - left), (0, 0))
+    found: Pixels = np.pad(fitted, around, "edge")
+    return found
+
+
 def target_px(contract: InputContract) -> int:
     """Contract -> what to ask `read_image` for, in pixels: the shorter side that its fit shrinks a picture to."""
     return max(_scaled(side, contract.crop_fraction) for side in contract.size)

@@ -86,15 +86,22 @@ def read_history(path: Path | str) -> History:
     """Path of a JSON file of edits -> History. Raises BadInput: no such file, not JSON, an edit that cannot be read."""
     path = Path(path)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadInput(f"{path} cannot be read ({error.strerror}).") from None
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} cannot be read ({getattr(error, 'strerror', None) or 'it is no text'}).") from None
+    return history_in(text, path.name)
+
+
+def history_in(text: str, name: str) -> History:
+    """Text of a file of edits, what to call it -> History. Raises BadInput as `read_history`."""
+    try:
+        found = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"{path.name} is no JSON ({str(error)[:80]}).") from None
+        raise BadInput(f"{name} is no JSON ({str(error)[:80]}).") from None
     if isinstance(found, list):  # a bare list of edits, as a person writes it
         return History("", tuple(map(edit_of, found)))
     if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise BadInput(f"{path.name} holds no edits of Cutaway (its format is not {FORMAT!r}).")
+        raise BadInput(f"{name} holds no edits of Cutaway (its format is not {FORMAT!r}).")
     return history_of(found)
 
 

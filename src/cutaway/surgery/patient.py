@@ -11,6 +11,7 @@ from torch import fx, nn
 
 from cutaway.errors import BadInput
 from cutaway.graph.build import add_submodule, safe_name
+from cutaway.graph.lazy import lazy_module
 from cutaway.graph.names import names_of, step_named
 from cutaway.image import InputContract
 from cutaway.model import Model
@@ -28,7 +29,7 @@ class Patient:
 
     def __init__(self, model: Model) -> None:
         self.original = model
-        self.graph = fx.GraphModule(model.graph, copy.deepcopy(model.graph.graph), class_name="Network").eval()
+        self.graph = lazy_module(model.graph, copy.deepcopy(model.graph.graph)).eval()
         self.contract: InputContract = model.contract
         self.classes = model.classes
         self.probabilities = model.probabilities
@@ -162,7 +163,7 @@ class Patient:
     def copied(self) -> Patient:
         """-> another in the same state; what is done to either is not seen by the other."""
         fresh = copy.copy(self)
-        fresh.graph = fx.GraphModule(self.graph, copy.deepcopy(self.graph.graph), class_name="Network").eval()
+        fresh.graph = lazy_module(self.graph, copy.deepcopy(self.graph.graph)).eval()
         fresh.untrained, fresh.notes, fresh.changed = dict(self.untrained), list(self.notes), set(self.changed)
         fresh.done = list(self.done)
         fresh._own, self._own = set(), set()  # layers are shared from now on

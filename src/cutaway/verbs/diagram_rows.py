@@ -42,8 +42,9 @@ def diagram_rows(graph: fx.GraphModule, shapes: Mapping[str, tuple[int, ...]]) -
             continue
         passed[node] = (name,)
         kind = "Input" if node.op == "placeholder" else kind_at(graph, node)
-        path = _named_path(name)
-        if not path and _has_made_name(name, kind):
+        made = _has_made_name(name, kind)
+        path = () if made else _named_path(name)  # "avg_pool2d_3" is the fourth of its kind, not a part of "avg_pool2d"
+        if made:
             path = _inherited([paths[i] for i in into], feeds)
             if family_of(kind) in _CLOSING:
                 path = _shared(path, _next_path(node))

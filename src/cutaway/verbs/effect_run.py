@@ -59,7 +59,7 @@ def effect_of(
     for one in asked:
         found = None if isinstance(one, Image) else open_photos(one, before.classes)
         if found is not None and (len(found[0]) > 1 or found[1]):
-            told, photos = yield from _on_data(str(one), found, options.fold, before, after)
+            told, photos = yield from on_data(str(one), found, options.fold, before, after)
             data.append((told, photos))
             unreadable += photos.unreadable
             continue
@@ -96,9 +96,10 @@ def _px(before: Model, after: Model) -> int:
     return max(target_px(before.contract), target_px(after.contract))
 
 
-def _on_data(
+def on_data(
     typed: str, found: Any, fold: str, before: Model, after: Model
 ) -> Generator[Event, None, tuple[DataEffect, Photos]]:
+    """Data set's name, what `open_photos` gave, fold, both models -> DataEffect and its photos."""
     contracts = (before.contract, after.contract)
     photos = yield from gathered(found, typed, contracts, fold)
     rows = photos.rows(contracts)

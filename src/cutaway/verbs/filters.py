@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from torch import fx, nn
 
     from cutaway.draw.scene import Block, Scene
-    from cutaway.model import Model
 
 BINS = 61
 WEAK = 0.01
@@ -74,16 +73,17 @@ def _run(options: FiltersOptions) -> Generator[Event, None, FiltersResult]:
     import numpy as np
 
     from cutaway.draw.kernels import strengths
+    from cutaway.engine.kernels import in_rgb, kernels_of, layers_with_kernels
     from cutaway.verbs.find import find_model
     from cutaway.verbs.picture_file import picture_file
 
     yield from ()  # a verb is a generator; this one has nothing to tell on the way
     path = picture_file(options.out, "filters", options.model)
     model = find_model(options.model)
-    layers = _with_weights(model.graph)
+    layers = layers_with_kernels(model.graph)
     name = _asked(options.layer, model.graph, layers)
     module = layers[name]
-    weights = _kernels(module, name)
+    weights = kernels_of(module, name)
     counts, edges = np.histogram(weights, BINS, _span(weights))
     per_filter = strengths(weights)
     result = FiltersResult(
@@ -93,27 +93,12 @@ def _run(options: FiltersOptions) -> Generator[Event, None, FiltersResult]:
         tuple(int(i) for i in np.flatnonzero(per_filter < WEAK * per_filter.max())),
         tuple(map(int, counts)), tuple(map(float, edges)),
     )  # fmt: skip
-    scene = _sheet(result, weights, _in_rgb(weights, name, model))
+    scene = _sheet(result, weights, in_rgb(weights, model.graph, name, model.contract))
     if path.suffix.lower() == ".svg":
         path.write_text(scene.svg(), encoding="utf-8")
     else:
         path.write_bytes(scene.png())
     return result
-
-
-def _with_weights(graph: fx.GraphModule) -> dict[str, nn.Module]:
-    """Graph -> step name: module, for the layers whose weights are kernels or a matrix."""
-    from torch import nn
-
-    from cutaway.graph.names import steps_of
-
-    found: dict[str, nn.Module] = {}
-    for name, node in steps_of(graph).items():
-        if node.op == "call_module":
-            module = graph.get_submodule(str(node.target))
-            if isinstance(module, nn.Conv1d | nn.Conv2d | nn.ConvTranspose2d | nn.ConvTranspose1d | nn.Linear):
-                found[name] = module
-    return found
 
 
 def _asked(typed: str, graph: fx.GraphModule, layers: dict[str, nn.Module]) -> str:
@@ -132,40 +117,6 @@ def _asked(typed: str, graph: fx.GraphModule, layers: dict[str, nn.Module]) -> s
     step_named(graph, typed)  # raises with the nearest names
     first = ", ".join(list(layers)[:5]) or "none"
     raise BadInput(f"The layer {typed!r} has no kernels; layers that have are {first}, and so on.")
-
-
-def _kernels(module: nn.Module, name: str) -> NDArray[np.float32]:
-    """Layer -> (O, I, kH, kW): one-dimensional kernels lie flat, a dense layer has kernels of one weight."""
-    import numpy as np
-    from torch import Tensor
-
-    from cutaway.errors import BadModel
-
-    weight = module.weight
-    assert isinstance(weight, Tensor)
-    if getattr(module, "transposed", False):
-        weight = weight.transpose(0, 1)  # (I, O / groups, ...) in torch
-    values = weight.detach().float().cpu().numpy()
-    bad = int((~np.isfinite(values)).sum())
-    if bad:
-        raise BadModel(f"The layer {name} holds {bad:,} weights that are not finite; its kernels cannot be drawn.")
-    shape = {2: (*values.shape, 1, 1), 3: (*values.shape[:2], 1, values.shape[-1])}.get(values.ndim, values.shape)
-    return np.ascontiguousarray(values.reshape(shape))
-
-
-def _in_rgb(weights: NDArray[np.float32], name: str, model: Model) -> NDArray[np.float32] | None:
-    """Kernels -> the same with channels in the order red, green, blue; None where they do not look at the picture."""
-    from cutaway.graph.names import step_named
-
-    node = step_named(model.graph, name)
-    while node.all_input_nodes and node.all_input_nodes[0].op != "placeholder":
-        node = node.all_input_nodes[0]
-        shaped = node.op == "call_module" and type(model.graph.get_submodule(str(node.target))).__name__
-        if not (shaped and ("Pad" in shaped or shaped in ("Identity", "Dropout"))):
-            return None
-    if weights.shape[1] != 3 or model.contract.channels == "gray":
-        return None
-    return weights[:, ::-1] if model.contract.channels == "BGR" else weights
 
 
 def _span(weights: NDArray[np.float32]) -> tuple[float, float]:

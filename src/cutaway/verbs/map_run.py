@@ -6,6 +6,7 @@ import dataclasses
 import os
 import tempfile
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -36,9 +37,31 @@ METHOD_WORDS = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA"}
 _EPSILON = 1e-12
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Laid:
+    """A map before anything is written: what was opened, the layer and the shape of its value, the length of its
+    vector, the places and what they are worth, a mark for each photo."""
+
+    source: Opened
+    layer: str
+    shape: tuple[int, ...]
+    numbers: int
+    made: Projection
+    quality: MapQuality
+    points: Points
+
+
 def map_of(options: MapOptions) -> Generator[Event, None, MapResult]:
     """Options -> the MapResult; three files are written at the end."""
     page = _page_path(options)
+    laid = yield from laid_out(options)
+    result = result_of(options, laid, page)
+    size = yield from _write(result, laid)
+    return dataclasses.replace(result, page_bytes=size)
+
+
+def laid_out(options: MapOptions) -> Generator[Event, None, Laid]:
+    """Options -> the photos in their places; nothing is written, `out` is not looked at."""
     source = yield from opened(options.model, options.data, options.fold, options.most)
     if len(source.photos) < LEAST and source.fold != "all":
         raise BadInput(
@@ -60,9 +83,7 @@ def map_of(options: MapOptions) -> Generator[Event, None, MapResult]:
     )  # fmt: skip
     quality = yield from map_quality(vectors, made.xy, source.labels)
     points = _points(source, made, quality, outputs)
-    result = _result(options, source, layer, tuple(shape), vectors.shape[1], made, quality, points, page)
-    size = yield from _write(result, source, points, made)
-    return dataclasses.replace(result, page_bytes=size)
+    return Laid(source, layer, tuple(shape), vectors.shape[1], made, quality, points)
 
 
 def _page_path(options: MapOptions) -> Path:
@@ -89,13 +110,12 @@ def _points(source: Opened, made: Projection, quality: MapQuality, outputs: NDAr
     )  # fmt: skip
 
 
-def _result(
-    options: MapOptions, source: Opened, layer: str, shape: tuple[int, ...], numbers: int, made: Projection,
-    quality: MapQuality, points: Points, page: Path,
-) -> MapResult:  # fmt: skip
+def result_of(options: MapOptions, laid: Laid, page: Path) -> MapResult:
+    """Options, the map, where its page goes -> the MapResult."""
+    points, made, source = laid.points, laid.made, laid.source
     return MapResult(
-        options.model, options.data, source.fold, layer, shape, numbers, made.method, dict(made.settings),
-        made.meaning, len(points.names), tuple(sorted(source.photos.unreadable)), quality,
+        options.model, options.data, source.fold, laid.layer, laid.shape, laid.numbers, made.method,
+        dict(made.settings), made.meaning, len(points.names), tuple(sorted(source.photos.unreadable)), laid.quality,
         int((points.label >= 0).sum()), None if points.wrong is None else int(points.wrong.sum()),
         _strangers(points), page, page.with_suffix(".png"), page.with_suffix(".parquet"), 0,
     )  # fmt: skip
@@ -114,18 +134,19 @@ def _strangers(points: Points) -> tuple[Stranger, ...]:
     )  # fmt: skip
 
 
-def _write(result: MapResult, source: Opened, points: Points, made: Projection) -> Generator[Event, None, int]:
+def _write(result: MapResult, laid: Laid) -> Generator[Event, None, int]:
     """-> bytes of the page."""
+    source, points, made = laid.source, laid.points, laid.made
     result.page.parent.mkdir(parents=True, exist_ok=True)
-    title, lead = _title(result), lead_of(result)
+    title, lead = title_of(result), lead_of(result)
     figures = figures_of(result)
-    _write_table(result.table, source, points)
+    write_table(result.table, points, source.sha256s)
     yield Progress("write", 1, 3, "files")
     scene = map_picture(points, title=title, lines=(lead, made.meaning), figures=figures)
     result.picture.write_bytes(scene.png())
     yield Progress("write", 2, 3, "files")
     text = map_page(
-        points, atlas(_tiles(source)), title=title, kicker="Cutaway map", lead=lead, meaning=made.meaning,
+        points, atlas(tiles_of(source)), title=title, kicker="Cutaway map", lead=lead, meaning=made.meaning,
         figures=figures, folder=_folder(source, result.page),
     )  # fmt: skip
     encoded = text.encode()
@@ -134,7 +155,8 @@ def _write(result: MapResult, source: Opened, points: Points, made: Projection) 
     return len(encoded)
 
 
-def _title(result: MapResult) -> str:
+def title_of(result: MapResult) -> str:
+    """Result -> what the map is called."""
     network = Path(result.model)
     name = network.stem if network.suffix else network.name
     data = Path(result.data).name or result.data  # the way there is nobody's business on a page that is passed on
@@ -169,7 +191,7 @@ def figures_of(result: MapResult) -> tuple[tuple[str, str, str], ...]:
     return tuple(rows)
 
 
-def _tiles(source: Opened) -> NDArray[np.uint8]:
+def tiles_of(source: Opened) -> NDArray[np.uint8]:
     """-> each photo as the network gets it, small."""
     contract, count = source.model.contract, len(source.photos)
     rows, side = source.photos.rows([contract])[contract], tile_side(count)
@@ -189,7 +211,7 @@ def _folder(source: Opened, page: Path) -> str:
     return quote(Path(way).as_posix())
 
 
-def _write_table(path: Path, source: Opened, points: Points) -> None:
+def write_table(path: Path, points: Points, sha256s: Sequence[str | None]) -> None:
     """name, sha256, label, predicted, probability, error, agree, x, y: a row for each photo; null: nobody knows."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -202,7 +224,7 @@ def _write_table(path: Path, source: Opened, points: Points) -> None:
     error: list[Any] = [None] * len(known) if wrong is None else [bool(w) if k else None for w, k in zip(wrong, known)]
     columns = {
         "name": pa.array([_readable(name) for name in points.names], pa.string()),
-        "sha256": pa.array(source.sha256s, pa.string()),
+        "sha256": pa.array(sha256s, pa.string()),
         "label": pa.array(words(points.classes, points.label), pa.string()),
         "predicted": pa.array(words(points.answers, points.predicted), pa.string()),
         "probability": pa.array(points.probability, pa.float32()),

@@ -120,7 +120,8 @@ class NeuronUnit:
     how many photos have which largest value. `classes`: the mean of the largest values for each of the photos' classes,
     the largest first. `ceiling`: where the layer's ReLU ends (6 for ReLU6); all values here are those before that, so
     that photos can be told apart beyond it. `picture`: the optimised one; `seen`: the pixels of it that one cell sees.
-    `says`: what follows, in sentences. Without data, or without steps, their part is empty or None.
+    `says`: what follows, in sentences; `why`: why it never fires on the photos, "" where it does. Without data, or
+    without steps, their part is empty or None.
     """
 
     name: str
@@ -141,6 +142,7 @@ class NeuronUnit:
     says: tuple[str, ...]
     ceiling: float | None = None
     seen: tuple[int, int, int, int] | None = None
+    why: str = ""
 
     @property
     def times(self) -> float | None:
@@ -166,7 +168,7 @@ class NeuronUnit:
                 "value": _rounded(made.value), "grey": _rounded(made.grey), "steps": made.steps,
                 "times_best_photo": _rounded(self.times),
             },
-            "says": list(self.says),
+            "says": list(self.says), "why": self.why or None,
         }  # fmt: skip
 
 

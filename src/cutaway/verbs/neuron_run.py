@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from cutaway.explanation.dream import Dream, Recipe, dream
 from cutaway.explanation.network import own_network
 from cutaway.explanation.patches import ClassMean, Liveliest, PeakFinder, Peaks, clipped, place_of, seen_window
 from cutaway.explanation.unit import Unit, layer_named, starred, unit_named
+from cutaway.explanation.why_black import why_silent
 from cutaway.graph.names import step_named
 from cutaway.graph.receptive import ReceptiveField, receptive_fields
 from cutaway.graph.shapes import shapes_of
@@ -34,6 +36,9 @@ CHOSEN_ON = 500
 """Photos, drawn evenly, on which conv3[*] finds the most active channels."""
 BINS = 30
 MOST_WEAK = 9
+LOOKED_AT = 32
+"""Photos on which the reason is looked for why a channel never fires."""
+Shown = Callable[[str, NDArray[np.uint8]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +54,10 @@ class _Net:
         return self.fields.get(unit.layer.node)
 
 
-def units_of(options: NeuronOptions, model: Model, path: Path | None) -> Generator[Event, None, NeuronResult]:
-    """Options, model, the page to write (None: none) -> NeuronResult."""
+def units_of(
+    options: NeuronOptions, model: Model, path: Path | None, shown: Shown | None = None
+) -> Generator[Event, None, NeuronResult]:
+    """Options, model, the page to write (None: none), what gets a unit's name and its picture as it grows -> result."""
     network, contract = own_network(model), model.contract
     shapes = shapes_of(network, (contract.in_channels, *contract.size))
     net = _Net(model, network, shapes, receptive_fields(network, shapes))
@@ -64,7 +71,7 @@ def units_of(options: NeuronOptions, model: Model, path: Path | None) -> Generat
     peaks, stopped = (yield from _searched(options, net, units, photos)) if photos else ([None] * len(units), False)
     dreams: list[Dream | None] = [None] * len(units)
     for i, unit in enumerate(units if options.steps and not stopped else ()):
-        made = yield from _dreamed(options, net, unit)
+        made = yield from _dreamed(options, net, unit, shown)
         dreams[i] = made
         if made.stopped:
             stopped = True
@@ -128,7 +135,7 @@ def _searched(
     return list(finder.found()), stopped
 
 
-def _dreamed(options: NeuronOptions, net: _Net, unit: Unit) -> Generator[Event, None, Dream]:
+def _dreamed(options: NeuronOptions, net: _Net, unit: Unit, shown: Shown | None) -> Generator[Event, None, Dream]:
     field, middle, sees = net.field(unit), None, math.inf
     if unit.cell is not None and field is not None and not field.whole:
         top, left, bottom, right = field.window(*unit.cell)
@@ -137,7 +144,14 @@ def _dreamed(options: NeuronOptions, net: _Net, unit: Unit) -> Generator[Event, 
     with threads(options.threads):
         return (
             yield from dream(
-                net.network, net.model.contract, unit, recipe, middle=middle, sees=sees, task=f"picture for {unit.name}"
+                net.network,
+                net.model.contract,
+                unit,
+                recipe,
+                middle=middle,
+                sees=sees,
+                task=f"picture for {unit.name}",
+                shown=None if shown is None else functools.partial(shown, unit.name),
             )
         )
 
@@ -161,15 +175,24 @@ def _told(
         classes = peaks.by_class(labels, photos.dataset.classes)
         counts, edges = _histogram(peaks.high)
         fires = float((peaks.high > 0).mean())
+    never = peaks is not None and photos is not None and unit.layer.rests and not strongest
+    why = _why(net, unit, photos, len(peaks)) if never and peaks is not None and photos is not None else ""
     sees = "whole" if field is None else field.text
     window = None if field is None or field.whole else field.size
     own = None if unit.cell is None else seen_window(field, unit.cell, net.model.contract.size)
     seen = None if own is None else clipped(own, net.model.contract.size)
     found = NeuronUnit(
         unit.name, unit.layer.name, kind, unit.channel, unit.cell, unit.target, sees, window, strongest, weakest, fires,
-        counts, edges, classes, made, (), unit.layer.ceiling, seen,
+        counts, edges, classes, made, (), unit.layer.ceiling, seen, why,
     )  # fmt: skip
     return _with_sentences(found, unit, peaks)
+
+
+def _why(net: _Net, unit: Unit, photos: Photos, searched: int) -> str:
+    """A unit that fires on none of the photos -> why, in a sentence."""
+    read = photos.rows((net.model.contract,))[net.model.contract]
+    pixels = read(_even(searched, LOOKED_AT))
+    return why_silent(net.model, unit.layer.name, unit.channel, pixels, searched).sentence
 
 
 def _patches(

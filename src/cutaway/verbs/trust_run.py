@@ -32,7 +32,7 @@ from cutaway.verbs.trust_partial import question_of, save, taken_up
 
 CHECKS = ("over_lot", "over_edges", "randomised", "shifted", "completeness", "deletion", "insertion",
           "deletion_random", "insertion_random", "deletion_edges", "insertion_edges", "edges")  # fmt: skip
-_COLUMNS = {
+COLUMNS = {
     "over_lot": Column("Better than chance", "share of probability, against a lot", 0.0, "below", 0, 0.5),
     "over_edges": Column("Better than edges", "the same against an edge detector", 0.0, "below", 0, 0.5),
     "randomised": Column("Kept by random weights", "rank correlation: low is good", HARDLY_CHANGED, "above", 0, 1),
@@ -170,9 +170,9 @@ def _chart(result: TrustResult) -> Scene:
         "intervals.",
         "Only a map that beats chance, changes with the weights and moves with the picture tells of reasons.",
     ]
-    rows = [Row(row.title, row.level, [_dot(row, name) for name in _COLUMNS]) for row in result.rows]
+    rows = [Row(row.title, row.level, [_dot(row, name) for name in COLUMNS]) for row in result.rows]
     title = f"Which explanations of {_network(result.model)} can be believed"
-    return trust_chart(rows, tuple(_COLUMNS.values()), title=title, words=words)
+    return trust_chart(rows, tuple(COLUMNS.values()), title=title, words=words)
 
 
 def _dot(row: Trust, name: str) -> Dot | None:

@@ -102,6 +102,7 @@ def _run(options: WatchOptions) -> Generator[Event, None, WatchResult]:
     from cutaway.draw.maps import LayerValues, maps_blocks, summary_of
     from cutaway.engine.prepare import prepare
     from cutaway.engine.silent import channels_last
+    from cutaway.engine.single import of_one_picture
     from cutaway.engine.trace import trace_steps
     from cutaway.events import Note
     from cutaway.explanation.why_black import why_layers
@@ -126,7 +127,7 @@ def _run(options: WatchOptions) -> Generator[Event, None, WatchResult]:
         LayerValues(
             name,
             kind_at(model.graph, node),
-            _of_one_picture(trace[name].float().numpy(), last=channels_last(model.graph, node)),
+            of_one_picture(trace[name].float().numpy(), last=channels_last(model.graph, node)),
         )
         for name, node in nodes.items()
     ]
@@ -160,19 +161,6 @@ def one_picture(typed: str, model: Model) -> Image:
     if len(dataset) != 1:
         raise BadInput(f"One picture is watched at a time, and {typed} holds {len(dataset)}; name one of them.")
     return dataset.read(0, target_px(model.contract))
-
-
-def _of_one_picture(values: NDArray[Any], *, last: bool = False) -> NDArray[Any]:
-    """(1, C, H, W), (1, L, C) or (1, F) -> without the batch axis; maps of one place become a row of numbers.
-
-    `last`: the channels are the last axis, as between the layers of a ConvNeXt block; they are put first.
-    """
-    one: NDArray[Any] = values[0] if values.ndim else values.reshape(1)
-    if last and one.ndim == 3:
-        one = one.transpose(2, 0, 1)  # (H, W, C) -> (C, H, W)
-    if one.ndim not in (1, 2, 3) or (one.ndim == 3 and one.shape[1:] == (1, 1)):
-        return one.reshape(-1)
-    return one
 
 
 def _likeliest(shares: NDArray[np.float32], classes: Sequence[str]) -> tuple[tuple[str, float], ...]:

@@ -114,6 +114,7 @@ def filled(
     ).eval()
     graph = trace(network, torch.zeros(1, contract.in_channels, *contract.size))
     names = tuple(classes) if len(classes) == fit.classes else _published(source, fit.classes)
+    card = {"network": fit.name, "library": source.library, "weights": file, **source.card(False)}
     notes = [f"Weights matched to {_whose(fit.name)}, {fit.classes} classes: every name and shape fits."]
     if not classes and names and not names[0].startswith("class "):
         notes.append("The file does not name its classes; those that the network was published with were assumed.")
@@ -127,7 +128,7 @@ def filled(
             f"The same names and shapes fit {shown} too, which may pad or activate otherwise; "
             'name the right one: cutaway export FILE --network NAME --to safetensors (open_model(..., network="NAME")).'
         )
-    card = {"network": fit.name, "library": source.library, "weights": file, **source.card(False)}
+        card["also fits"] = ", ".join(fit.others)
     return Named(graph, contract, names, {**card, "notes": " ".join(notes)})
 
 

@@ -15,7 +15,7 @@ from cutaway.engine.unfold.terms import Arithmetic, Axes, Line
 
 def linear(place: Place) -> Arithmetic:
     """Linear and F.linear: every input times its weight, summed, plus bias; the largest products are named."""
-    weight, bias = _linear_numbers(place)
+    weight, bias = linear_numbers(place)
     out = place.at[-1]
     axes: Axes = (*((c,) for c in place.at[:-1]), tuple(range(weight.shape[1])))
     window = place.window(place.input, axes, weight[out], label=f"{weight.shape[1]:,} inputs")
@@ -93,7 +93,8 @@ def unreadable(place: Place) -> Arithmetic:
     return place.found(place.value, "read from the network", leads_to=sources, note=said, unfolded=False)
 
 
-def _linear_numbers(place: Place) -> tuple[Any, Any]:
+def linear_numbers(place: Place) -> tuple[Any, Any]:
+    """A dense layer, or a call of F.linear -> its weight (out, in) and its bias or None."""
     if place.node.op == "call_module":
         weight, bias = place.module.weight, place.module.bias
     else:

@@ -35,11 +35,11 @@ def moved(place: Place) -> Arithmetic:
 
 def origins(place: Place, axes: tuple[Sequence[int], ...]) -> dict[fx.Node, tuple[NDArray[np.intp], ...]]:
     """A box of the step's cells -> per input the coordinates, axis by axis, of the cells that were moved there."""
-    inputs = _cells_read(place, place.node)
+    inputs = cells_read(place, place.node)
     if place.result(place.node).is_floating_point():  # whole numbers beside them say where to look, and stay
         inputs = [node for node in inputs if place.result(node).is_floating_point()] or inputs
     count = sum(place.result(node).numel() for node in inputs)
-    first, second = (_positions(place, inputs, shift)[np.ix_(*axes)].ravel() for shift in (0, count))
+    first, second = (positions(place, inputs, shift)[np.ix_(*axes)].ravel() for shift in (0, count))
     left = first[(first + count == second) & (first >= 1) & (first <= count)].astype(np.intp) - 1
     found: dict[fx.Node, tuple[NDArray[np.intp], ...]] = {}
     for node in inputs:
@@ -72,7 +72,7 @@ def stretched(place: Place) -> Arithmetic:
     )  # fmt: skip
 
 
-def _cells_read(place: Place, node: fx.Node) -> list[fx.Node]:
+def cells_read(place: Place, node: fx.Node) -> list[fx.Node]:
     """The tensors a step reads, seen through chunks and other tuples on the way."""
     found: list[fx.Node] = []
     for before in node.all_input_nodes:
@@ -80,11 +80,12 @@ def _cells_read(place: Place, node: fx.Node) -> list[fx.Node]:
         if isinstance(value, torch.Tensor):
             found.append(before)
         elif isinstance(value, tuple | list) and any(isinstance(v, torch.Tensor) for v in value):
-            found += _cells_read(place, before)
+            found += cells_read(place, before)
     return list(dict.fromkeys(found))
 
 
-def _positions(place: Place, inputs: list[fx.Node], shift: int) -> NDArray[Any]:
+def positions(place: Place, inputs: list[fx.Node], shift: int) -> NDArray[Any]:
+    """The step's output when its inputs' cells hold 1 + shift, 2 + shift and so on, through all of them in turn."""
     stand_in: dict[fx.Node, Any] = {}
     start = 1 + shift
     for node in inputs:

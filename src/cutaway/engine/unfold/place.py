@@ -125,11 +125,16 @@ class Place:
 
     @property
     def kind(self) -> str:
-        if self.node.op == "call_module":
-            return type(self.module).__name__
-        if self.node.op == "placeholder":
-            return "input"
-        return str(getattr(self.node.target, "__name__", self.node.target))
+        return kind_of(self.graph, self.node)
+
+
+def kind_of(graph: fx.GraphModule, node: fx.Node) -> str:
+    """Graph, node -> the layer's class, the function's or method's name, "input"."""
+    if node.op == "call_module":
+        return type(graph.get_submodule(str(node.target))).__name__
+    if node.op == "placeholder":
+        return "input"
+    return str(getattr(node.target, "__name__", node.target))
 
 
 def place_at(graph: fx.GraphModule, trace: Trace, node: fx.Node, name: str, at: tuple[int, ...]) -> Place:

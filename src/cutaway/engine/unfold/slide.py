@@ -12,7 +12,7 @@ from torch import fx
 
 from cutaway.engine.trace import Trace
 from cutaway.engine.unfold import conv, pool
-from cutaway.engine.unfold.place import Place, as_numpy, place_at
+from cutaway.engine.unfold.place import Place, as_numpy, kind_of, place_at
 from cutaway.engine.unfold.reach import Reach
 from cutaway.engine.unfold.table import needed_steps
 from cutaway.engine.unfold.terms import OUTSIDE
@@ -75,9 +75,9 @@ def slide_of(graph: fx.GraphModule, trace: Trace, name: str, channel: int) -> Sl
     Raises BadInput for another kind of layer, naming some that slide, and for a channel that is not there.
     """
     node = step_named(graph, name)
-    kind = _kind(graph, node)
+    kind = kind_of(graph, node)
     if kind not in _CONV and kind not in _POOL:
-        able = [n for n, other in steps_of(graph).items() if _kind(graph, other) in _CONV | _POOL.keys()]
+        able = [n for n, other in steps_of(graph).items() if kind_of(graph, other) in _CONV | _POOL.keys()]
         those = f"layers that slide: {', '.join(able[:5])}" if able else "this network has no layer that slides"
         raise BadInput(f"{name} is of kind {kind}, which has no window that slides over a map; {those}.")
     value = trace[name]
@@ -102,6 +102,12 @@ def slide_of(graph: fx.GraphModule, trace: Trace, name: str, channel: int) -> Sl
         tuple(r.at for r in rows), tuple(r.at for r in columns), tuple(row_spans), tuple(column_spans),
         "sum" if kind in _CONV else _POOL[kind], source.op == "placeholder",  # type: ignore[arg-type]
     )  # fmt: skip
+
+
+def slides(graph: fx.GraphModule, name: str) -> bool:
+    """Graph, step name -> whether `slide_of` can show it: a convolution or a pooling layer."""
+    kind = kind_of(graph, step_named(graph, name))
+    return kind in _CONV or kind in _POOL
 
 
 def slide_steps(graph: fx.GraphModule, name: str) -> tuple[str, ...]:
@@ -132,13 +138,13 @@ def _before_padding(graph: fx.GraphModule, trace: Trace, place: Place, read: _Si
     The border is then part of the window's way over the map, as for a layer that pads by itself.
     """
     pad = place.input
-    if len(read) != 2 or _kind(graph, pad) not in ("ZeroPad2d", "SamePad2d") or not _is_held(trace, place, pad):
+    if len(read) != 2 or kind_of(graph, pad) not in ("ZeroPad2d", "SamePad2d") or not _is_held(trace, place, pad):
         return pad, read
     layer: Any = graph.get_submodule(str(pad.target))
     source = pad.all_input_nodes[0]
     sizes = trace[place.name_of(source)].shape[2:]
     grown = trace[place.name_of(pad)].shape[2:]
-    if _kind(graph, pad) == "ZeroPad2d":
+    if kind_of(graph, pad) == "ZeroPad2d":
         left, _, top, _ = layer.padding
     else:
         top, left = ((int(after) - int(n)) // 2 for n, after in zip(sizes, grown))
@@ -195,9 +201,3 @@ def _numbers(place: Place, kind: str, channel: int) -> tuple[NDArray[Any] | None
     kernel = conv.kernel_of(place)
     bias = None if kernel.bias is None else float(kernel.bias[channel])
     return kernel.weight[channel].astype(np.float64), bias
-
-
-def _kind(graph: fx.GraphModule, node: fx.Node) -> str:
-    if node.op == "call_module":
-        return type(graph.get_submodule(str(node.target))).__name__
-    return str(getattr(node.target, "__name__", node.target))

@@ -1,0 +1,72 @@
+"""Feature maps -> frames: a JSON head and one byte per value, which is what the page paints."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEVELS = 254
+"""Values are 0 to 254 between a channel's `lo` and `hi`; 255 is a value that is no number."""
+NOT_FINITE = 255
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Planes:
+    """Channels as bytes: value = lo + byte / 254 * (hi - lo), off by at most (hi - lo) / 508. 255: not finite."""
+
+    data: NDArray[np.uint8]  # (C, H, W)
+    lo: NDArray[np.float32]  # (C,)
+    hi: NDArray[np.float32]  # (C,)
+
+
+def quantised(maps: NDArray[np.float32]) -> Planes:
+    """float (C, H, W) -> Planes, the range of each channel its own. A channel that is the same everywhere is all 0."""
+    finite = np.isfinite(maps)
+    whole = bool(finite.all())
+    low = maps if whole else np.where(finite, maps, np.inf)
+    high = maps if whole else np.where(finite, maps, -np.inf)
+    lo, hi = low.min((1, 2)), high.max((1, 2))  # (C,)
+    none = lo > hi
+    lo, hi = np.where(none, 0, lo).astype(np.float32), np.where(none, 0, hi).astype(np.float32)
+    span = (hi - lo).astype(np.float64)
+    gain = np.divide(LEVELS, span, out=np.zeros_like(span), where=span > 0)
+    with np.errstate(invalid="ignore", over="ignore"):
+        scaled = (maps - lo[:, None, None]) * gain.astype(np.float32)[:, None, None] + np.float32(0.5)
+    data = np.clip(np.nan_to_num(scaled, nan=0, posinf=0, neginf=0), 0, LEVELS).astype(np.uint8)
+    if not whole:
+        data[~finite] = NOT_FINITE
+    return Planes(data, lo, hi)
+
+
+def reduced(maps: NDArray[np.float32], edge: int) -> NDArray[np.float32]:
+    """float (C, H, W), longest side wanted -> means over squares of a whole number of cells, as few as make it fit.
+
+    A picture on the screen has fewer points than a large map has cells. Cells beyond the last whole square are
+    left out.
+    """
+    factor = -(-max(maps.shape[1:]) // edge)
+    if factor <= 1:
+        return maps
+    rows, columns = (side // factor for side in maps.shape[1:])
+    if not rows or not columns:
+        return maps
+    kept = maps[:, : rows * factor, : columns * factor]
+    found: NDArray[np.float32] = kept.reshape(len(maps), rows, factor, columns, factor).mean((2, 4))
+    return found
+
+
+def packed(head: dict[str, Any], data: NDArray[Any] | None = None) -> bytes:
+    """Head, array -> uint32 length of the head (little-endian), the head as JSON padded to 4 bytes, the array."""
+    text = json.dumps(head, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    text += b" " * (-len(text) % 4)
+    return struct.pack("<I", len(text)) + text + (b"" if data is None else np.ascontiguousarray(data).tobytes())
+
+
+def floats(values: NDArray[Any]) -> list[float | None]:
+    """Numbers -> JSON: seven digits, None for what is no number."""
+    return [float(f"{v:.7g}") if np.isfinite(v) else None for v in values.tolist()]

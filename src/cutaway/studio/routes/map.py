@@ -1,0 +1,84 @@
+"""Maps of a data set: made as jobs, kept, and given out as columns, sheets of small pictures and files."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request, Response
+
+from cutaway.errors import BadInput
+from cutaway.studio import map_store
+from cutaway.studio.album import address_of_photo, found_in
+from cutaway.studio.desk import Desk
+from cutaway.studio.jobs import Jobs
+from cutaway.studio.routes.jobs import card
+from cutaway.studio.schemas.jobs import JobCard
+from cutaway.studio.schemas.map import MapPhoto, MapPlace, MapRequest
+from cutaway.studio.security import WRITTEN_PAGE
+
+router = APIRouter(prefix="/api/maps")
+_KEPT = {"Cache-Control": "private, max-age=31536000, immutable"}  # an id is a digest of all that goes in
+
+
+@router.post("/find")
+async def map_find(request: Request, asked: MapRequest) -> MapPlace:
+    """-> the map's id, and whether it was made before."""
+    desk: Desk = request.app.state.desk
+    id_ = await desk.compute(map_store.id_of, desk, asked)
+    return MapPlace(id=id_, made=map_store.is_made(id_))
+
+
+@router.post("")
+async def map_make(request: Request, asked: MapRequest) -> JobCard:
+    """-> the job that makes the map; its result is {"id": ...}."""
+    desk: Desk = request.app.state.desk
+    jobs: Jobs = request.app.state.jobs
+    await desk.compute(map_store.id_of, desk, asked)  # a data set that is not there is refused here and now
+    return card(jobs.start("map", lambda: map_store.made(desk, asked)))
+
+
+@router.get("/{id_}/points", response_class=Response)
+async def map_points(id_: str) -> Response:
+    """-> uint32 length of the head, DataMap as JSON, its columns: geometry is sent once, as bytes."""
+    return Response(map_store.read(id_, map_store.POINTS), media_type="application/octet-stream", headers=_KEPT)
+
+
+@router.get("/{id_}/sheets/{number}", response_class=Response)
+async def map_sheet(id_: str, number: int) -> Response:
+    """-> JPEG with small pictures side by side."""
+    return Response(map_store.read(id_, map_store.SHEET.format(number)), media_type="image/jpeg", headers=_KEPT)
+
+
+@router.post("/{id_}/photos/{number}")
+async def map_photo(request: Request, id_: str, number: int) -> MapPhoto:
+    """-> the address of photo `number`, which goes where a picture is named."""
+    desk: Desk = request.app.state.desk
+    head, _ = map_store.unpacked(map_store.read(id_, map_store.POINTS))
+    if not 0 <= number < head.count:
+        raise BadInput(f"The map has {head.count:,} photos, counted from 0; there is no photo {number}.")
+    made = await desk.compute(lambda: address_of_photo(*found_in(desk, head.data, head.names[number])))
+    return MapPhoto(picture=made)
+
+
+@router.get("/{id_}/page", response_class=Response)
+async def map_page(request: Request, id_: str) -> Response:
+    """-> the map as one HTML file, to be passed on."""
+    desk: Desk = request.app.state.desk
+    text = await desk.compute(map_store.page_of, id_)
+    headers = _as_file(id_, ".html") | {"Content-Security-Policy": WRITTEN_PAGE}
+    return Response(text, media_type="text/html; charset=utf-8", headers=headers)
+
+
+@router.get("/{id_}/picture", response_class=Response)
+async def map_picture(request: Request, id_: str) -> Response:
+    """-> the map as a PNG for a slide."""
+    desk: Desk = request.app.state.desk
+    return Response(
+        await desk.compute(map_store.picture_of, id_), media_type="image/png", headers=_as_file(id_, ".png")
+    )
+
+
+def _as_file(id_: str, ending: str) -> dict[str, str]:
+    head, _ = map_store.unpacked(map_store.read(id_, map_store.POINTS))
+    name = quote(map_store.file_name(head.title, ending))
+    return {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
