@@ -23,9 +23,10 @@ help:  ## List these verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/.stamp-base  ## Install, train on embedded handwritten digits, write and name the report (offline once installed)
-	@if [ -f $(DEMO)/report.html ]; then echo "The demo has been run: open $(DEMO)/report.html (remove $(DEMO) to run it again)."; \
+	@if [ -f $(DEMO)/report.html ]; then echo "The demo has been run (remove $(DEMO) to run it again):"; $(BIN)/cutaway report $(DEMO); \
 	elif [ -e $(DEMO) ]; then $(BIN)/cutaway resume $(DEMO); \
 	else $(BIN)/cutaway train digits --out $(DEMO); fi
+	@command -v cutaway > /dev/null || echo "(cutaway is $(BIN)/cutaway here; '. $(BIN)/activate' puts it on your path.)"
 
 test: .venv/.stamp-dev browser lint web  ## Everything a change must pass: lint, types, tests (minutes)
 	@$(PYTEST) -m "not slow"

@@ -34,6 +34,7 @@ NAMES = (
     "trace",
     "stream",
     "map_page",
+    "studio",
     "cam",
     "integrated_gradients",
     "occlusion",

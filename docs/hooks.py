@@ -62,7 +62,7 @@ def verbs_page() -> str:
         "# Verbs\n\nEverything a person can ask for. Each is one function, and this page, `cutaway VERB --help` and "
         "the arguments in Python are made of the same options.\n"
     )
-    return "\n\n".join([head, *(section(verb) for verb in verbs()), names_table()])
+    return "\n\n".join([head, *(section(verb) for verb in verbs()), studio_section(), names_table()])
 
 
 def verbs() -> list[Any]:
@@ -86,6 +86,19 @@ def section(verb: Any) -> str:
     rows = "\n".join(f"| {flag(f)} | {default(f)} | {text(f.help)} |" for f in fields)
     table = f"| option | default | what it does |\n|---|---|---|\n{rows}\n" if fields else ""
     return f"## {verb.name}\n\n{about}\n\n```text\n{call}\n{python} -> {result(verb)}\n```\n\n{table}"
+
+
+def studio_section() -> str:
+    """-> Markdown: the one command that is no verb, since it serves a page in place of giving a result."""
+    from cutaway.cli.studio import HELP, studio
+
+    rows = []
+    for name, parameter in inspect.signature(studio).parameters.items():
+        said = parameter.default
+        shown = name.upper() if not said.param_decls and type(said).__name__ == "ArgumentInfo" else f"--{name}"
+        rows.append(f"| `{shown}` | {text(said.help or '')} |")
+    table = "\n".join(["| option | what it does |", "|---|---|", *rows])
+    return f"## studio\n\n{HELP} No verb: it serves a page until Ctrl-C. [Guide](../guides/studio.md)\n\n{table}\n"
 
 
 def names_table() -> str:

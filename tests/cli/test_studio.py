@@ -66,7 +66,7 @@ def test_its_help_names_every_option() -> None:
 
 def test_it_prints_its_address_and_ends_with_ctrl_c(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "cutaway", "studio", "zoo:lenet5", "--picture", "sample:cat", "--port", "0", "--no-browser"],
+        [sys.executable, "-m", "cutaway", "studio", "zoo:lenet5", "--picture=sample:cat", "--port=0", "--no-browser"],
         cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )  # fmt: skip

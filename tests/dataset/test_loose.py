@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cutaway.dataset.loose import open_pictures
+from cutaway.dataset.named import open_named
 from cutaway.errors import BadInput, BadPicture
 
 Plant = Callable[..., Path]
@@ -59,3 +60,15 @@ def test_bad_paths_are_told_in_one_sentence(tmp_path: Path, plant: Plant) -> Non
         open_pictures([tmp_path / "texts"])
     with pytest.raises(BadInput, match=r"sample:cta is no sample picture.* Did you mean .*cat"):
         open_pictures(["sample:cta"])
+
+
+def test_a_picture_of_a_known_data_set_is_named_by_its_number() -> None:
+    data = open_pictures(["digits:17", "faces:3"])
+    assert [s.name for s in data.samples] == ["digits:17", "faces:3"]
+    digits = open_named("digits")
+    assert (data.read(0).pixels == digits.read(17).pixels).all()
+    assert data.read(1).pixels.shape == (25, 25, 3)
+    with pytest.raises(BadInput, match=r"digits:1797 is not there: digits has 1,797 pictures, numbered from 0\."):
+        open_pictures(["digits:1797"])
+    with pytest.raises(BadInput, match="dgits:1 is no file or folder"):
+        open_pictures(["dgits:1"])

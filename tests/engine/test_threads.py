@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import torch
 
-from cutaway.engine.threads import threads
+from cutaway.engine.threads import FEW, for_one_picture, threads
 from cutaway.errors import BadInput
+from cutaway.graph.shapes import LayerRow, layer_table
+from cutaway.verbs.find import find_model
 
 
 def test_they_hold_inside_only() -> None:
@@ -24,3 +28,16 @@ def test_they_hold_inside_only() -> None:
 def test_none_at_all_is_refused() -> None:
     with pytest.raises(BadInput, match=r"threads must be at least 1\. Got 0\."), threads(0):
         pass
+
+
+def rows(*multiply_adds: int) -> list[LayerRow]:
+    model = find_model("zoo:lenet5")
+    row = layer_table(model.graph, (model.contract.in_channels, *model.contract.size))[1]
+    return [dataclasses.replace(row, multiply_adds=count) for count in multiply_adds]
+
+
+def test_small_layers_are_run_on_one_thread_and_large_ones_on_all() -> None:
+    assert for_one_picture(rows(0, FEW - 1, FEW - 1)) == 1  # steps that multiply nothing do not count
+    assert for_one_picture(rows(0, FEW, FEW + 1)) is None
+    assert for_one_picture(rows(0)) is None
+    assert for_one_picture(()) is None

@@ -116,6 +116,7 @@ def told(layer: nn.Module, x: torch.Tensor, cell: tuple[int, ...]) -> str:
 def test_sentences() -> None:
     x = torch.tensor([[-0.5, 2.0, 3.0]])
     assert told(nn.ReLU(), x, (0,)) == "layer[0] = max(0, (−0.5)) = 0"
+    assert told(nn.Tanh(), x, (0,)) == "layer[0] = tanh(−0.5) = −0.4621"
     assert told(nn.ReLU(), x, (1,)) == "layer[1] = max(0, 2) = 2"
     dense = nn.Linear(3, 1)
     with torch.no_grad():

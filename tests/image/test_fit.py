@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from PIL import ImageOps
 
 from cutaway.errors import BadInput, BadPicture
 from cutaway.image import InputContract, decode, decode_fitted, fit_picture, read_fitted, read_image, target_px
-from cutaway.image.fit import FILTERS
+from cutaway.image.fit import FILTERS, unfitted
 
 Pixels = NDArray[np.uint8]
 SIZES = [(300, 400), (400, 300), (231, 577), (500, 301), (100, 90), (224, 224), (257, 256), (40, 399)]
@@ -169,3 +170,12 @@ def test_errors_are_those_of_reading(tmp_path: Path) -> None:
         read_fitted(tmp_path / "none.jpg", InputContract((8, 8)))
     with pytest.raises(BadInput, match="pixels must be an array"):
         fit_picture(np.zeros((3, 8, 8), np.uint8), InputContract((8, 8)))
+
+
+@pytest.mark.parametrize("fit", ["crop", "squash", "pad"])
+@pytest.mark.parametrize("crop_fraction", [1.0, 0.875, 224 / 232, 0.5])
+@pytest.mark.parametrize("size", [(32, 32), (33, 33), (48, 64)])
+def test_what_unfitted_makes_is_fitted_to_the_same_pixels(size: Any, crop_fraction: float, fit: Any) -> None:
+    contract = InputContract(size, fit=fit, crop_fraction=crop_fraction, interpolation="lanczos")
+    pixels = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    assert np.array_equal(fit_picture(unfitted(pixels, contract), contract), pixels)

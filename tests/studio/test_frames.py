@@ -67,7 +67,11 @@ def test_a_large_map_becomes_means_of_squares() -> None:
     assert small[0, 0, 0] == values[0, :2, :2].mean()
     assert small[1, 2, 1] == values[1, 4:6, 2:4].mean()
     assert reduced(values, 7) is values
-    assert reduced(np.zeros((3, 1, 100), np.float32), 10).shape == (3, 1, 100)  # a row cannot be made narrower than high
+    assert reduced(np.zeros((3, 1, 100), np.float32), 10).shape == (
+        3,
+        1,
+        100,
+    )  # a row cannot be made narrower than high
 
 
 def test_a_frame_is_its_length_its_head_and_its_bytes() -> None:

@@ -1,4 +1,4 @@
-"""Jobs: what they say, how they are stopped, what is told of those that fail, and how a page that comes back reads on."""
+"""Jobs: what they say, how they are stopped, what is told of those that fail, how a page that comes back reads on."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_job_that_has_not_begun_is_stopped_too(jobs: Jobs) -> None:
     assert [m["kind"] for m in second.messages] == ["stopped"]
 
 
-def test_a_refusal_is_told_and_a_fault_of_ours_too(jobs: Jobs, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_refusal_is_told_and_a_fault_of_ours_too(jobs: Jobs) -> None:
     def refused() -> Generator[Event, None, None]:
         yield Note("begins")
         raise BadInput("The folder x is empty.")

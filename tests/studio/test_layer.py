@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from fastapi.testclient import TestClient
 from safetensors.numpy import save_file
 
 import cutaway as ca
 from cutaway.draw.diagram import COLOURS
+from cutaway.model import save_model
+from cutaway.verbs.find import zoo_model
 from tests.studio.conftest import MODEL, PICTURE
 
 FAMILIES = Path(__file__).resolve().parents[2] / "web" / "src" / "lib" / "machine" / "families.ts"
@@ -49,7 +51,8 @@ def test_a_layer_has_the_numbers_of_cutaway_open(client: TestClient) -> None:
 
 def test_sight_is_the_window_that_receptive_fields_give(client: TestClient) -> None:
     details = ca.open(MODEL, layer="pool1").layer
-    assert details is not None and details.row.receptive is not None
+    assert details is not None
+    assert details.row.receptive is not None
     field = details.row.receptive
     sight = asked(client, "/layer", layer="pool1")["sight"]
     assert (sight["size"], sight["stride"], sight["whole"]) == (list(field.size), list(field.stride), field.whole)
@@ -74,7 +77,7 @@ def test_maps_tell_range_and_silent_channels(client: TestClient) -> None:
     plain = asked(client, "/layer/maps", layer="relu1", picture=PICTURE)
     assert plain["low"] == 0 < plain["mean"] < plain["high"]
     edited = asked(client, "/machine", edits=off)
-    made = [layer["name"] for layer in edited["layers"] if layer["name"].startswith("relu1_")][0]
+    made = next(layer["name"] for layer in edited["layers"] if layer["name"].startswith("relu1_"))
     silent = asked(client, "/layer/maps", layer=made, picture=PICTURE, edits=off)["silent"]
     assert {0, 3} <= set(silent)
     why = asked(client, "/layer/why", layer=made, picture=PICTURE, edits=off, channels=[0, 3])
@@ -108,11 +111,22 @@ def test_weights_without_a_network_are_listed(client: TestClient, tmp_path: Path
 def test_steps_know_the_block_they_are_drawn_in(client: TestClient) -> None:
     boxes = asked(client, "/diagram", model="zoo:resnet18", most=16)["boxes"]
     groups = {layer["name"]: layer["group"] for layer in asked(client, "/machine", model="zoo:resnet18")["layers"]}
-    assert groups["layer1.0.conv1"] == "layer1.0" and groups["conv1"] == ""
+    assert groups["layer1.0.conv1"] == "layer1.0"
+    assert groups["conv1"] == ""
     for box in boxes:
         if box["steps"] > 1:
             inside = [name for name, group in groups.items() if f"{group}.".startswith(f"{box['name']}.")]
-            assert len(inside) == box["steps"] and box["shows"] == inside[-1]
+            assert len(inside) == box["steps"]
+            assert box["shows"] == inside[-1]
+
+
+def test_a_network_made_on_the_spot_is_said_to_have_learned_nothing(client: TestClient, tmp_path: Path) -> None:
+    about = {"model": MODEL}
+    assert client.post("/api/machine", json=about).json()["random"] is True
+    model = zoo_model(MODEL.removeprefix("zoo:"))
+    trained = {**model.card, "weights": "trained"}
+    path = save_model(dataclasses.replace(model, card=trained), tmp_path / "m.safetensors")
+    assert client.post("/api/machine", json={"model": str(path)}).json()["random"] is False
 
 
 def test_the_page_colours_families_as_the_drawings_do() -> None:

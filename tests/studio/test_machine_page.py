@@ -101,11 +101,11 @@ def test_a_block_opens_and_what_lies_before_it_stays(browser: Any, server: kit.S
         page.locator("[data-box='layer1.0']").focus()
         page.keyboard.press("o")
         page.locator("[data-box='layer1.0.conv1']").wait_for()
+        kit.until(page, "document.activeElement?.dataset.box === 'layer1.0.conv1'")
         assert page.locator(place).get_attribute("style") == before
         assert "open=layer1.0" in page.evaluate("location.hash")
         page.get_by_role("button", name="Close layer1.0").click()
-        page.locator("[data-box='layer1.0']").wait_for()
-        page.keyboard.press("Escape")
+        kit.until(page, "document.activeElement?.dataset.box === 'layer1.0'")
 
 
 def test_before_after_difference_and_scales(browser: Any, server: kit.Studio) -> None:

@@ -87,7 +87,9 @@ def test_a_slider_by_keyboard_moves_the_answer_and_undo_brings_it_back(opened: A
 def test_a_held_slider_changes_the_answer_before_it_is_let_go(opened: Any, server: kit.Studio) -> None:
     go(opened, server, at())
     before = answer(opened)
-    box = opened.get_by_label("Times, all filters", exact=True).bounding_box()
+    slider = opened.get_by_label("Times, all filters", exact=True)
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
     opened.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     opened.mouse.down()
     opened.mouse.move(box["x"] + box["width"] * 0.1, box["y"] + box["height"] / 2, steps=5)
@@ -118,7 +120,7 @@ def test_typing_into_the_kernel(opened: Any, server: kit.Studio) -> None:
 def test_a_refusal_is_mended_by_its_remedy(opened: Any, server: kit.Studio) -> None:
     go(opened, server, at("layer1.0.conv1", model="zoo:resnet18"))
     opened.get_by_label("Cells", exact=True).first.select_option("2")
-    notice = opened.get_by_role("alert").filter(has_text="values that are added must be of one size")
+    notice = opened.locator(".operate").get_by_role("alert").filter(has_text="values that are added must be of one size")
     notice.wait_for()
     assert edits_of(opened)[0]["stride"] == 2
     notice.get_by_role("button").first.click()

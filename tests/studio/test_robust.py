@@ -99,9 +99,10 @@ def test_unknown_layers_and_channels_that_are_not_there_are_left_out(client: Tes
 
 
 def test_bytes_end_the_connection_and_nothing_else(client: TestClient) -> None:
-    with pytest.raises(WebSocketDisconnect), client.websocket_connect(LIVE) as ws:
+    with client.websocket_connect(LIVE) as ws:
         ws.send_bytes(b"\x00" * 1000)
-        ws.receive_bytes()
+        with pytest.raises(WebSocketDisconnect):
+            ws.receive_bytes()
     with client.websocket_connect(LIVE) as ws:
         ws.send_text(request(1))
         assert last(ws)["seq"] == 1
@@ -189,7 +190,8 @@ def test_an_upload_that_breaks_off_leaves_nothing(plain_server: kit.Studio) -> N
     with socket.create_connection(("127.0.0.1", port), timeout=10) as half:
         half.sendall(
             f"POST /api/uploads HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: cutaway-{port}={token}\r\n"
-            f"X-File-Name: half.h5\r\nContent-Length: 100000\r\n\r\n".encode() + b"x" * 5000
+            f"X-File-Name: half.h5\r\nContent-Length: 100000\r\n\r\n".encode()
+            + b"x" * 5000
         )
         time.sleep(0.3)
         half.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -211,10 +213,10 @@ def test_the_real_server_answers_on_loopback_only(plain_server: kit.Studio) -> N
 
 def test_maps_decode_to_the_trace_of_the_engine(client: TestClient) -> None:
     """lo + byte / 254 (hi - lo) is the true value within (hi - lo) / 508."""
+    from cutaway.dataset.sample_pictures import sample_picture
     from cutaway.engine.prepare import prepare
     from cutaway.engine.trace import trace_steps
     from cutaway.image.fit import fit_picture
-    from cutaway.dataset.sample_pictures import sample_picture
     from cutaway.verbs.find import find_model
 
     model = find_model(NET)

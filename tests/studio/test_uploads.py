@@ -79,7 +79,11 @@ def test_files_of_one_model_lie_beside_each_other(tmp_path: Path) -> None:
     parts = [kept("model.json", b"{}"), kept("weights.bin", b"w"), kept("metadata.json", b"{ }")]
     address, name, size = bundled(parts)
     assert (name, size) == ("model.json", 6)
-    assert sorted(p.name for p in Path(path_of(address)).parent.iterdir()) == ["metadata.json", "model.json", "weights.bin"]
+    assert sorted(p.name for p in Path(path_of(address)).parent.iterdir()) == [
+        "metadata.json",
+        "model.json",
+        "weights.bin",
+    ]
     assert bundled(parts[::-1])[0] == address
     data = zipped(tmp_path / "a.zip", {"my/keras_model.h5": b"h5", "my/labels.txt": b"0 cat", "__MACOSX/x.h5": b"?"})
     address, name, _ = bundled([kept("converted_keras.zip", data)])

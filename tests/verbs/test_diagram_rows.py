@@ -20,12 +20,14 @@ from cutaway.verbs.diagram_rows import _named_path, diagram_rows
         ("googlenet", 40, 21, {"inception3a", "inception5b", "maxpool2"}),
         ("googlenet", 80, 63, {"inception3a.branch1", "inception5b.branch4", "cat"}),
         ("densenet121", 40, 18, {"features.denseblock1", "features.transition3", "classifier"}),
+        ("inception_v3", 40, 23, {"Conv2d_1a_3x3", "Mixed_5b", "Mixed_6a", "Mixed_7c", "maxpool2", "fc"}),
     ],
 )
 def test_blocks_collapse_as_people_name_them(name: str, most: int, boxes: int, some: set[str]) -> None:
-    settings = {"init_weights": False, "aux_logits": False} if name == "googlenet" else {}
+    settings = {"init_weights": False, "aux_logits": False} if name in ("googlenet", "inception_v3") else {}
     graph = trace(getattr(models, name)(weights=None, **settings).eval())
-    rows = diagram_rows(graph, shapes_of(graph, (3, 64, 64)))
+    side = 96 if name == "inception_v3" else 64  # its least is 75
+    rows = diagram_rows(graph, shapes_of(graph, (3, side, side)))
     found = boxes_of(rows, most)
     assert some <= {box.name for box in found}
     assert len(found) == boxes

@@ -19,7 +19,9 @@ def studio(
     model: str = typer.Argument("", help="Model file, run, last, or zoo:NAME to begin with; none: choose in the page."),
     picture: str = typer.Option("", help="A photo, sample:NAME, or digits:17, to begin with."),
     data: str = typer.Option("", help="Labelled photos for accuracy and maps: a folder, archive, table or name."),
-    port: int | None = typer.Option(None, min=0, max=65535, help="Port on 127.0.0.1; default 8765 or the next free one, 0 for any."),
+    port: int | None = typer.Option(
+        None, min=0, max=65535, help="Port on 127.0.0.1; default 8765 or the next free one, 0 for any."
+    ),
     browser: bool = typer.Option(True, help="Open the page in the browser."),
 ) -> None:
     """Serves until Ctrl-C; the address with its token is printed first. What cannot be opened is told before that."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from cutaway.errors import BadInput, one_line
@@ -11,16 +12,18 @@ from cutaway.studio.uploads import keep_bytes, path_of
 
 if TYPE_CHECKING:
     from cutaway.dataset import Dataset
+    from cutaway.image.picture import Pixels
     from cutaway.studio.desk import Desk
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Album:
-    """A data set as it was opened, and the number of each of its photos by name."""
+    """A data set as it was opened, and the number of each of its photos by name. Its store is read by one at a time."""
 
     typed: str
     dataset: Dataset
     numbers: dict[str, int]
+    reading: Lock = field(default_factory=Lock)
 
     def number(self, name: str) -> int:
         """Raises BadInput where the data set has no such photo."""
@@ -58,7 +61,7 @@ def small_photo(album: Album, number: int, side: int) -> bytes:
     """-> JPEG, its longer side at most `side` pixels. Raises BadPicture."""
     from cutaway.image.write import thumbnail
 
-    return thumbnail(album.dataset.read(number, side).pixels, side)
+    return thumbnail(_read(album, number, side), side)
 
 
 def address_of_photo(album: Album, number: int) -> str:
@@ -74,4 +77,9 @@ def address_of_photo(album: Album, number: int) -> str:
     if isinstance(store, FolderStore):
         return os.fspath(store.path(sample))
     stem = sample.name.rpartition("/")[2].replace("[", "-").replace("]", "").rsplit(".", 1)
-    return keep_bytes(f"{'-'.join(stem)}.png", to_png(album.dataset.read(number).pixels))
+    return keep_bytes(f"{'-'.join(stem)}.png", to_png(_read(album, number)))
+
+
+def _read(album: Album, number: int, wanted: int | None = None) -> Pixels:
+    with album.reading:
+        return album.dataset.read(number, wanted).pixels

@@ -116,7 +116,7 @@ class Desk:
         from cutaway.verbs.find import find_model
 
         path, network = path_of(about.model), network_of(about.model)
-        return self._models.get((path, network, _stamp(path)), lambda: find_model(path, network))
+        return self._models.get((path, network, model_stamp(path)), lambda: find_model(path, network))
 
     def model(self, about: About) -> Model:
         """About -> the model with its edits. Raises BadInput, Refusal for edits that do not fit."""
@@ -158,7 +158,7 @@ class Desk:
         from cutaway.dataset.places import cache_folder, writing
         from cutaway.model import save_model
 
-        base = digest_of(about, _stamp(path_of(about.model)))
+        base = digest_of(about, model_stamp(path_of(about.model)))
         path = cache_folder() / "studio" / "edited" / base / f"{self.title(about.model)}-edited.safetensors"
         if not path.is_file():
             with writing(path.parent):
@@ -247,6 +247,22 @@ def _most(one: PictureChange) -> float | None:
     if one.kind in ("brightness", "contrast", "saturation"):
         return None if one.amount == 1 else abs(one.amount - 1)
     return abs(one.amount) or None
+
+
+def model_stamp(typed: str) -> tuple[str, Any]:
+    """What `find_model` takes -> its file and what changes when that does. "last" is the run that it means now."""
+    from cutaway.errors import CutawayError
+    from cutaway.verbs.find import ZOO, file_of
+
+    if typed.startswith(ZOO):
+        return typed, None
+    try:
+        path = file_of(typed).resolve()
+    except CutawayError:
+        return typed, None  # opening it tells why
+    if path.is_dir():
+        path = next((p for p in (path / "model.safetensors", path / "model.json") if p.is_file()), path)
+    return str(path), _stamp(str(path))
 
 
 def _stamp(path: str) -> Any:

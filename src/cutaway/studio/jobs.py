@@ -112,7 +112,8 @@ def _through(job: Job) -> Any:
         event = next(events)
         while True:
             job.say(_NAMES[type(event)], **_said(event))
-            asked, _ = job.stop.is_set(), job.stop.clear()  # handed on once, as Ctrl-C is: what is done is then kept
+            asked = job.stop.is_set()
+            job.stop.clear()  # handed on once, as Ctrl-C is: what is done is then kept
             event = events.throw(KeyboardInterrupt()) if asked else next(events)
     except StopIteration as ended:
         return ended.value

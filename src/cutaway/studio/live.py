@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import time
 from collections.abc import Iterator
@@ -140,13 +141,20 @@ def value_of(model: Model, cache: NodeCache, layer: str) -> NDArray[np.float32] 
     """Model, its run, layer's name -> its value for the one picture, channels first; None where there is none."""
     from cutaway.engine.silent import channels_last
     from cutaway.engine.single import of_one_picture
-    from cutaway.graph.names import step_named
 
     if layer not in cache.trace:
         return None
-    last = channels_last(model.graph, step_named(model.graph, layer))
+    last = channels_last(model.graph, _steps(model.graph)[layer])
     found: NDArray[np.float32] = of_one_picture(cache.trace[layer].detach().float().numpy(), last=last)
     return found
+
+
+@functools.lru_cache(maxsize=2)
+def _steps(graph: Any) -> Any:
+    """Names of a network's steps, once for all maps of a request: the desk's networks stay as they are."""
+    from cutaway.graph.names import names_of
+
+    return names_of(graph)
 
 
 def as_maps(values: NDArray[np.float32]) -> NDArray[np.float32]:

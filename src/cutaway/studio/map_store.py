@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from cutaway.dataset.places import build_once, cache_folder
 from cutaway.errors import BadInput
 from cutaway.events import Event, Note, Progress
+from cutaway.studio.desk import model_stamp
 from cutaway.studio.schemas.map import DataMap, Figure, MapColumn, MapRequest, MapSheets
 from cutaway.studio.uploads import path_of
 
@@ -47,24 +48,8 @@ def id_of(desk: Desk, asked: MapRequest) -> str:
             f"{sample.name}\0{sample.label}\0{sample.fold}\0{dataset.store.stamp(sample)}\n".encode("utf-8", "replace")
         )
     rest = asked.model_dump(exclude={"model", "data"})
-    known = [_FORM, _file_stamp(path_of(asked.model)), photos.hexdigest(), list(dataset.classes), rest]
+    known = [_FORM, model_stamp(path_of(asked.model)), photos.hexdigest(), list(dataset.classes), rest]
     return hashlib.sha256(json.dumps(known, sort_keys=True, default=str).encode()).hexdigest()[:32]
-
-
-def _file_stamp(typed: str) -> list[Any]:
-    """A model's address -> its file and what changes when that does. "last" is the run that it means now."""
-    from cutaway.verbs.find import ZOO, file_of
-
-    if typed.startswith(ZOO):
-        return [typed]
-    path = file_of(typed).resolve()
-    if path.is_dir():
-        path = next((p for p in (path / "model.safetensors", path / "model.json") if p.is_file()), path)
-    try:
-        about = path.stat()
-    except OSError:
-        return [str(path)]
-    return [str(path), about.st_mtime_ns, about.st_size]
 
 
 def folder_of(id_: str) -> Path:

@@ -87,8 +87,10 @@ def read_history(path: Path | str) -> History:
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path} cannot be read ({getattr(error, 'strerror', None) or 'it is no text'}).") from None
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read ({error.strerror}).") from None
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path.name} is no JSON ({str(error)[:80]}).") from None
     return history_in(text, path.name)
 
 

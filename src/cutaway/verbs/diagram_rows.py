@@ -47,7 +47,7 @@ def diagram_rows(graph: fx.GraphModule, shapes: Mapping[str, tuple[int, ...]]) -
         if made:
             path = _inherited([paths[i] for i in into], feeds)
             if family_of(kind) in _CLOSING:
-                path = _shared(path, _next_path(node))
+                path = _shared(path, _next_path(node)) or _beside(node)
         paths[name] = path
         feeds.update(_divided(paths[i], path) for i in into)
         rows.append(DiagramRow(name, kind, shapes[node.name][1:], into, ".".join(path)))
@@ -71,12 +71,15 @@ def _has_made_name(name: str, kind: str) -> bool:
 
 def _inherited(inputs: list[Path], feeds: set[tuple[Path, Path]]) -> Path:
     found: Path = inputs[0] if inputs else ()
+    joined = False
     for other in inputs[1:]:
+        if joined and _shared(found, other) == found:
+            continue  # one branch more of the block that those before have in common
         a, b = _divided(found, other)
         if (a, b) in feeds:
             found = other  # a skip: it ends in the later block
         elif (b, a) not in feeds:
-            found = _shared(found, other)  # branches
+            found, joined = _shared(found, other), True  # branches
     return found
 
 
@@ -89,6 +92,17 @@ def _divided(a: Path, b: Path) -> tuple[Path, Path]:
 def _shared(a: Path, b: Path) -> Path:
     n = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
     return a[:n]
+
+
+def _beside(node: fx.Node) -> Path:
+    """Node -> the block that all other steps lie in which take the same value: the pool of an inception block is one of
+    its branches."""
+    others = [other for before in node.all_input_nodes for other in before.users if other is not node]
+    paths = [_named_path(str(other.target)) if other.op == "call_module" else () for other in others]
+    found = paths[0] if len(paths) > 1 else ()
+    for path in paths[1:]:
+        found = _shared(found, path)
+    return found
 
 
 def _next_path(node: fx.Node) -> Path:

@@ -2830,7 +2830,8 @@ export interface components {
          *
          *     `answer`: "full"; "view-only" or "weights" for a file that can be listed but not run, with the `reason`, what is in
          *     it (`viewed`), and the nearest known networks. Then there are no layers, no classes and no contract. `also`: other
-         *     networks that the same weights fit; as:NETWORK:ADDRESS opens the file as one of them.
+         *     networks that the same weights fit; as:NETWORK:ADDRESS opens the file as one of them. `random`: a network made on
+         *     the spot, which has learned nothing.
          */
         Machine: {
             /**
@@ -2863,6 +2864,11 @@ export interface components {
             nearest: string[];
             /** Parameters */
             parameters: number;
+            /**
+             * Random
+             * @default false
+             */
+            random: boolean;
             /**
              * Reason
              * @default
@@ -3045,8 +3051,8 @@ export interface components {
         };
         /**
          * MapsTold
-         * @description A layer's values on the picture: range and mean of the finite ones, and its silent channels, which are zero or the
-         *     same everywhere. Null where no value is finite.
+         * @description A layer's values on the picture: range and mean of the finite ones, and its silent channels, which are zero or
+         *     the same everywhere. Null where no value is finite.
          */
         MapsTold: {
             /** Channels */
@@ -4352,8 +4358,8 @@ export interface components {
         };
         /**
          * SightAxis
-         * @description Cell q * len(lows) + r sees the pixels from lows[r] + q * step to highs[r] + q * step, both included; pixels below
-         *     0 and beyond the picture are padding. `step` 0: every cell sees the same.
+         * @description Cell q * len(lows) + r sees the pixels from lows[r] + q * step to highs[r] + q * step, both included; pixels
+         *     below 0 and beyond the picture are padding. `step` 0: every cell sees the same.
          */
         SightAxis: {
             /** Highs */
@@ -4850,8 +4856,8 @@ export interface components {
         };
         /**
          * WeightArray
-         * @description One array of weights: `counts[i]` numbers lie from edges[i] to edges[i + 1]. `zeros`: the share that is exactly 0.
-         *     Null where there is no finite number.
+         * @description One array of weights: `counts[i]` numbers lie from edges[i] to edges[i + 1]. `zeros`: the share that is exactly
+         *     0. Null where there is no finite number.
          */
         WeightArray: {
             /** Counts */

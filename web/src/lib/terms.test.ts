@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { found } from './learn/glossary';
-import { terms } from './terms';
+import { sentenceOf, terms } from './terms';
 
 describe('terms', () => {
   it.each(Object.entries(terms))('%s is told in one sentence of at most 200 characters', (name, sentence) => {
@@ -12,6 +12,15 @@ describe('terms', () => {
 
   it('are enough to read the studio by', () => {
     expect(Object.keys(terms).length).toBeGreaterThanOrEqual(60);
+  });
+});
+
+describe('sentenceOf', () => {
+  it('knows words, and layers by their kind', () => {
+    expect(sentenceOf('stride')).toBe(terms.stride);
+    expect(sentenceOf('Conv2d')).toBe(terms.convolution);
+    expect(sentenceOf('cat')).toBe(terms.concatenation);
+    expect(sentenceOf('Unheard')).toBeUndefined();
   });
 });
 

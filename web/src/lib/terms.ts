@@ -14,6 +14,7 @@ export const terms: Record<string, string> = {
   'class': 'One of the names a classifier can answer with.',
   'class activation map': 'A coarse map of which places of the last feature maps speak for a class.',
   'classifier': 'A program that gives every picture a probability for each of a fixed list of names.',
+  'concatenation': 'Laying the maps of several layers behind one another, as the channels of one.',
   'confusion matrix': 'A table that counts, for every true class, how often each class was answered.',
   'convolution': 'Sliding one kernel over a map: at each place, multiply what lies under it with the weights and add up.',
   'cosine similarity': 'How much two lists of numbers point the same way: 1 for the same direction, 0 for nothing in common, −1 for opposite.',
@@ -32,6 +33,7 @@ export const terms: Record<string, string> = {
   'fine-tuning': 'Training a network that already knows other pictures a little further on one’s own.',
   'flatten': 'Writing all maps one after another as a single row of numbers.',
   'global average pooling': 'Turning every map into one number, its mean, so that only what was found counts and not where.',
+  'GELU': 'A smooth relative of ReLU: the number times the chance that a normally distributed one is smaller.',
   'Grad-CAM': 'Adds up the maps of a layer, each weighted by how much the class’s score grows with it, and keeps what is above zero.',
   'gradient': 'How much a result changes for a tiny change of a number, for each of many numbers at once.',
   'group convolution': 'A convolution whose channels are split into groups that do not see each other.',
@@ -40,13 +42,15 @@ export const terms: Record<string, string> = {
   'kernel': 'The small grid of weights that slides over a map and is multiplied with what lies under it.',
   'label smoothing': 'Training towards a little less than certainty for the right class, so that the network does not become too sure.',
   'layer': 'One step of the network: it takes numbers and hands numbers on.',
+  'layer normalisation': 'Normalisation over the channels of one picture, instead of over many pictures.',
+  'leaky ReLU': 'ReLU that lets a small share of what is below zero through.',
   'learning rate': 'How far a training step moves the weights along the gradient.',
   'logit': 'The score of a class before softmax turns all scores into probabilities; it can be any number.',
   'loss': 'One number that says how wrong the answers were; training makes it smaller.',
   'max pooling': 'Pooling that keeps the largest number of every window.',
   'model randomisation': 'A check of an explanation: with the network’s weights replaced by random ones the map must change, or it never explained the network.',
   'multiply-add': 'One multiplication and the addition of its result: the unit in which the work of a network is counted.',
-  'normalisation': 'Bringing numbers to a common range: of pixels by fixed numbers, of maps by their own mean and spread.',
+  'normalisation': 'Bringing numbers to a common range: of pixels by fixed numbers, of maps by a mean and a spread.',
   'occlusion': 'Covering a patch of the picture and noting how far the probability falls, patch after patch.',
   'over-fitting': 'Knowing the training pictures by heart: they are answered better than pictures never seen.',
   'padding': 'Rows and columns, mostly of zeros, laid around a map so that the kernel can also stand at its edge.',
@@ -62,11 +66,14 @@ export const terms: Record<string, string> = {
   'recall': 'Of the pictures that belong to a class, the share that was given it.',
   'receptive field': 'The part of the picture that one number of a layer can see.',
   'ReLU': 'Turns every number below zero into zero and lets the others pass.',
+  'ReLU6': 'ReLU with a ceiling: what is above 6 becomes 6.',
   'residual connection': 'A way around some layers: what went in is added to what comes out, so that the layers only learn the difference.',
   'saliency map': 'How strongly the score of a class changes for a tiny change of each pixel.',
   'sigmoid': 'A curve from 0 to 1, one half at zero, that is nearly flat far from it.',
+  'SiLU': 'A smooth relative of ReLU: the number times its own sigmoid.',
   'silent channel': 'A channel that has the same value everywhere on this picture and so tells nothing about places.',
   'softmax': 'Turns scores into probabilities: e to the power of each score, divided by the sum over all classes.',
+  'squeeze-and-excitation': 'A way beside a block that weighs every channel by a number from 0 to 1, made from the means of all its channels.',
   'stride': 'How many places the kernel moves at each step; 2 halves the width and height.',
   't-SNE': 'Lays pictures out on a plane so that those with alike activations lie together; distances between far groups mean little.',
   'tanh': 'A curve from −1 to 1, zero at zero, that is nearly flat far from it.',
@@ -81,3 +88,18 @@ export const terms: Record<string, string> = {
   'weight': 'A number that an input is multiplied by; training sets it.',
   'weight decay': 'Pulling every weight a little towards zero at each training step, against over-fitting.',
 };
+
+/** What a layer's kind is called in the words above. */
+const kinds: Record<string, string> = {
+  Conv1d: 'convolution', Conv2d: 'convolution', Conv2dSame: 'convolution', conv2d: 'convolution',
+  BatchNorm1d: 'batch normalisation', BatchNorm2d: 'batch normalisation', LayerNorm: 'layer normalisation', layer_norm: 'layer normalisation',
+  MaxPool1d: 'max pooling', MaxPool2d: 'max pooling', max_pool2d: 'max pooling', AvgPool1d: 'average pooling', AvgPool2d: 'average pooling',
+  avg_pool2d: 'average pooling', AdaptiveAvgPool2d: 'average pooling', AdaptiveMaxPool2d: 'max pooling',
+  relu: 'ReLU', LeakyReLU: 'leaky ReLU', Sigmoid: 'sigmoid', Tanh: 'tanh', Softmax: 'softmax', Linear: 'dense layer', linear: 'dense layer',
+  Dropout: 'dropout', Dropout2d: 'dropout', Flatten: 'flatten', ZeroPad2d: 'padding', pad: 'padding', cat: 'concatenation',
+};
+
+/** A word, or the kind of a layer -> its sentence; undefined where there is none. */
+export function sentenceOf(name: string): string | undefined {
+  return terms[name] ?? terms[kinds[name] ?? ''];
+}

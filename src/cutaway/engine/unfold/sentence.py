@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from cutaway.engine.unfold.terms import Arithmetic
 
@@ -30,7 +31,7 @@ def _how(told: Arithmetic) -> str:
     if told.windows and told.windows[0].picked is not None:
         return f"the largest of {told.windows[0].values.size:,} cells"
     if told.lines and told.lines[-1].text and len(told.lines[-1].text) < 60:
-        return told.lines[-1].text.replace("-", "−")
+        return re.sub(r"\(\(([^()]+)\)\)", r"(\1)", told.lines[-1].text).replace("-", "−")
     return told.formula
 
 

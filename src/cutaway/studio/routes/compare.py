@@ -52,7 +52,8 @@ def _work(desk: Desk, asked: CompareRequest) -> Generator[Event, None, Any]:
 
     other = About(model=asked.other or asked.about.model)
     yield Note("Opens both models.")
-    a, b = desk.model(asked.about), desk.model(other)
+    abouts = (asked.about, other) if asked.other else (other, asked.about)  # what was there first stands first
+    a, b = (desk.model(about) for about in abouts)
     yield Note("Compares their layers.")
     seen = compare_models(a, b)
     picture = desk.picture(asked.about.picture) if asked.about.picture else None
@@ -61,7 +62,7 @@ def _work(desk: Desk, asked: CompareRequest) -> Generator[Event, None, Any]:
         ((_, seen),) = compare_on(seen, a, b, [(asked.about.picture, picture)])
     names = [
         name + (" with your edits" if about.edits else "")
-        for name, about in zip(_titles(desk, asked.about.model, other.model), (asked.about, other), strict=True)
+        for name, about in zip(_titles(desk, *(about.model for about in abouts)), abouts, strict=True)
     ]
     plain = Compared(names[0], names[1], seen).to_dict()
     sides = [

@@ -52,6 +52,7 @@ def _machine(desk: Desk, about: About) -> Machine:
         parameters=sum(row.parameters for row in rows),
         multiply_adds=sum(row.multiply_adds for row in rows),
         layers=tuple(_layer(row, drawn.get(row.name)) for row in rows),
+        random=base.card.get("weights") == "random",
         also=tuple(filter(None, base.card.get("also fits", "").split(", "))),
     )
 

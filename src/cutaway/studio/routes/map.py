@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from cutaway.errors import BadInput
 from cutaway.studio import map_store
@@ -24,7 +25,7 @@ _KEPT = {"Cache-Control": "private, max-age=31536000, immutable"}  # an id is a 
 async def map_find(request: Request, asked: MapRequest) -> MapPlace:
     """-> the map's id, and whether it was made before."""
     desk: Desk = request.app.state.desk
-    id_ = await desk.compute(map_store.id_of, desk, asked)
+    id_ = await run_in_threadpool(map_store.id_of, desk, asked)
     return MapPlace(id=id_, made=map_store.is_made(id_))
 
 
@@ -33,7 +34,7 @@ async def map_make(request: Request, asked: MapRequest) -> JobCard:
     """-> the job that makes the map; its result is {"id": ...}."""
     desk: Desk = request.app.state.desk
     jobs: Jobs = request.app.state.jobs
-    await desk.compute(map_store.id_of, desk, asked)  # a data set that is not there is refused here and now
+    await run_in_threadpool(map_store.id_of, desk, asked)  # a data set that is not there is refused here and now
     return card(jobs.start("map", lambda: map_store.made(desk, asked)))
 
 
@@ -56,25 +57,23 @@ async def map_photo(request: Request, id_: str, number: int) -> MapPhoto:
     head, _ = map_store.unpacked(map_store.read(id_, map_store.POINTS))
     if not 0 <= number < head.count:
         raise BadInput(f"The map has {head.count:,} photos, counted from 0; there is no photo {number}.")
-    made = await desk.compute(lambda: address_of_photo(*found_in(desk, head.data, head.names[number])))
+    made = await run_in_threadpool(lambda: address_of_photo(*found_in(desk, head.data, head.names[number])))
     return MapPhoto(picture=made)
 
 
 @router.get("/{id_}/page", response_class=Response)
-async def map_page(request: Request, id_: str) -> Response:
+async def map_page(id_: str) -> Response:
     """-> the map as one HTML file, to be passed on."""
-    desk: Desk = request.app.state.desk
-    text = await desk.compute(map_store.page_of, id_)
+    text = await run_in_threadpool(map_store.page_of, id_)
     headers = _as_file(id_, ".html") | {"Content-Security-Policy": WRITTEN_PAGE}
     return Response(text, media_type="text/html; charset=utf-8", headers=headers)
 
 
 @router.get("/{id_}/picture", response_class=Response)
-async def map_picture(request: Request, id_: str) -> Response:
+async def map_picture(id_: str) -> Response:
     """-> the map as a PNG for a slide."""
-    desk: Desk = request.app.state.desk
     return Response(
-        await desk.compute(map_store.picture_of, id_), media_type="image/png", headers=_as_file(id_, ".png")
+        await run_in_threadpool(map_store.picture_of, id_), media_type="image/png", headers=_as_file(id_, ".png")
     )
 
 

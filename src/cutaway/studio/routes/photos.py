@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from cutaway.studio.album import address_of_photo, found_in, small_photo
 from cutaway.studio.desk import Desk
@@ -22,7 +23,7 @@ async def photo_small(
 ) -> Response:
     """Data set, photo's name -> JPEG, upright, its longer side at most `side` pixels."""
     desk: Desk = request.app.state.desk
-    jpeg = await desk.compute(lambda: small_photo(*found_in(desk, data, name), side))
+    jpeg = await run_in_threadpool(lambda: small_photo(*found_in(desk, data, name), side))
     return Response(jpeg, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})
 
 
@@ -30,5 +31,5 @@ async def photo_small(
 async def photo_address(request: Request, asked: PhotoRequest) -> PhotoAddress:
     """Data set, photo's name -> its address as a picture."""
     desk: Desk = request.app.state.desk
-    made = await desk.compute(lambda: address_of_photo(*found_in(desk, asked.data, asked.name)))
+    made = await run_in_threadpool(lambda: address_of_photo(*found_in(desk, asked.data, asked.name)))
     return PhotoAddress(picture=made)

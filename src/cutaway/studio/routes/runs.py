@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
+from starlette.concurrency import run_in_threadpool
 
 from cutaway.errors import BadInput
 from cutaway.studio.desk import Desk
@@ -21,7 +22,7 @@ router = APIRouter(prefix="/api")
 async def runs(request: Request) -> Runs:
     """-> all runs here, newest first."""
     desk: Desk = request.app.state.desk
-    found = await desk.compute(lambda: tuple(line_of(run) for run in all_runs(desk.folder)))
+    found = await run_in_threadpool(lambda: tuple(line_of(run) for run in all_runs(desk.folder)))
     return Runs(folder=str(desk.folder), runs=found)
 
 
@@ -29,14 +30,14 @@ async def runs(request: Request) -> Runs:
 async def one_run(request: Request, name: str) -> Response:
     """-> one run with its numbers."""
     desk: Desk = request.app.state.desk
-    return _json(await desk.compute(lambda: detail_of(run_named(desk.folder, name))))
+    return _json(await run_in_threadpool(lambda: detail_of(run_named(desk.folder, name))))
 
 
 @router.get("/runs/{name}/epochs", response_model=RunEpochs)
 async def run_epochs(request: Request, name: str) -> Response:
     """-> the epochs so far: asked again and again while it trains, in this process or any other."""
     desk: Desk = request.app.state.desk
-    return _json(await desk.compute(lambda: epochs_of(run_named(desk.folder, name))))
+    return _json(await run_in_threadpool(lambda: epochs_of(run_named(desk.folder, name))))
 
 
 @router.get("/runs/{name}/report", response_class=Response)
@@ -56,7 +57,9 @@ async def run_report(request: Request, name: str) -> Response:
 async def run_comparison(request: Request, name: Annotated[list[str], Query(max_length=50)]) -> Response:
     """Names of two to eight runs -> them side by side."""
     desk: Desk = request.app.state.desk
-    return _json(await desk.compute(lambda: compared([run_named(desk.folder, one) for one in dict.fromkeys(name)])))
+    return _json(
+        await run_in_threadpool(lambda: compared([run_named(desk.folder, one) for one in dict.fromkeys(name)]))
+    )
 
 
 def _json(answer: BaseModel) -> Response:

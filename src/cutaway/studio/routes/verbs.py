@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
 
-from cutaway.studio.desk import Desk
 from cutaway.studio.forms import form_of
 from cutaway.studio.schemas.verbs import VerbForm
 
@@ -12,7 +12,6 @@ router = APIRouter(prefix="/api/verbs")
 
 
 @router.get("/{name}")
-async def verb_form(request: Request, name: str) -> VerbForm:
+async def verb_form(name: str) -> VerbForm:
     """-> a verb's sentence and options, as its options dataclass has them."""
-    desk: Desk = request.app.state.desk
-    return await desk.compute(form_of, name)
+    return await run_in_threadpool(form_of, name)

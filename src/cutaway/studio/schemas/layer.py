@@ -14,8 +14,8 @@ class LayerRequest(About):
 
 
 class SightAxis(BaseModel):
-    """Cell q * len(lows) + r sees the pixels from lows[r] + q * step to highs[r] + q * step, both included; pixels below
-    0 and beyond the picture are padding. `step` 0: every cell sees the same."""
+    """Cell q * len(lows) + r sees the pixels from lows[r] + q * step to highs[r] + q * step, both included; pixels
+    below 0 and beyond the picture are padding. `step` 0: every cell sees the same."""
 
     lows: tuple[int, ...]
     highs: tuple[int, ...]
@@ -43,8 +43,8 @@ class Setting(BaseModel):
 
 
 class WeightArray(BaseModel):
-    """One array of weights: `counts[i]` numbers lie from edges[i] to edges[i + 1]. `zeros`: the share that is exactly 0.
-    Null where there is no finite number."""
+    """One array of weights: `counts[i]` numbers lie from edges[i] to edges[i + 1]. `zeros`: the share that is exactly
+    0. Null where there is no finite number."""
 
     name: str
     shape: tuple[int, ...]
@@ -78,8 +78,8 @@ class LayerSheet(BaseModel):
 
 
 class MapsTold(BaseModel):
-    """A layer's values on the picture: range and mean of the finite ones, and its silent channels, which are zero or the
-    same everywhere. Null where no value is finite."""
+    """A layer's values on the picture: range and mean of the finite ones, and its silent channels, which are zero or
+    the same everywhere. Null where no value is finite."""
 
     channels: int
     low: float | None

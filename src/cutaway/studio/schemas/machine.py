@@ -42,7 +42,8 @@ class Machine(BaseModel):
 
     `answer`: "full"; "view-only" or "weights" for a file that can be listed but not run, with the `reason`, what is in
     it (`viewed`), and the nearest known networks. Then there are no layers, no classes and no contract. `also`: other
-    networks that the same weights fit; as:NETWORK:ADDRESS opens the file as one of them."""
+    networks that the same weights fit; as:NETWORK:ADDRESS opens the file as one of them. `random`: a network made on
+    the spot, which has learned nothing."""
 
     title: str
     format: str
@@ -55,6 +56,7 @@ class Machine(BaseModel):
     multiply_adds: int
     layers: tuple[Layer, ...]
     also: tuple[str, ...] = ()
+    random: bool = False
     answer: Literal["full", "view-only", "weights"] = "full"
     reason: str = ""
     nearest: tuple[str, ...] = ()

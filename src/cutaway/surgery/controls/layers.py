@@ -11,6 +11,7 @@ from cutaway.errors import BadInput, CutawayError
 from cutaway.graph import extra
 from cutaway.graph.blocks import blocks_of
 from cutaway.graph.functions import name_of
+from cutaway.graph.kinds import kind_of
 from cutaway.graph.names import names_of
 from cutaway.surgery import activations
 from cutaway.surgery.activations import ActivationName, activation_of
@@ -27,11 +28,11 @@ from cutaway.surgery.controls.control import (
     slider,
     worded,
 )
-from cutaway.surgery.dropout import SetDropout
+from cutaway.surgery.filters_of import CONVOLUTIONS
 from cutaway.surgery.fit import FitInput
 from cutaway.surgery.layers import ends
-from cutaway.surgery.made import WORDS
-from cutaway.surgery.norms import BATCH_NORMS, NORMS, FoldNorm
+from cutaway.surgery.made import WORDS, gets
+from cutaway.surgery.norms import BATCH_NORMS, NORMS
 from cutaway.surgery.rewire import _after, _inputs
 from cutaway.surgery.settings import DROPOUTS
 
@@ -109,7 +110,7 @@ def normalisation(place: Place) -> Iterator[Control]:
         )
         yield place.control({"edit": "set_epsilon", "layer": layer, "eps": module.eps}, "Epsilon", NORM, [eps])
     if isinstance(module, BATCH_NORMS) and module.running_mean is not None:
-        if _works(place, FoldNorm(layer)):
+        if _foldable(place):
             yield place.control(
                 {"edit": "fold_norm", "layer": layer}, "Fold", NORM, action="Fold into the layer before"
             )
@@ -128,7 +129,7 @@ def dropout(place: Place) -> Iterator[Control]:
     seed = int(getattr(module, "seed", 0))
     document = {"edit": "set_dropout", "layer": place.layer, "rate": rate, "at_prediction": always, "seed": seed}
     fields = [slider("rate", "Rate", rate, 0, 1, 0.01, help=help_of("set_dropout", "rate"))]
-    if _works(place, SetDropout(place.layer, rate, True)):
+    if isinstance(module, extra.AlwaysDropout | nn.Dropout | nn.Dropout1d | nn.Dropout2d):  # others know no other
         fields += [
             checkbox("at_prediction", "Drop when predicting too", always, help=help_of("set_dropout", "at_prediction")),
             number("seed", "Seed", seed, 0, 9999, help=help_of("set_dropout", "seed")),
@@ -183,7 +184,7 @@ def structure(place: Place) -> Iterator[Control]:
         fields = [menu("kind_of", "By", document["kind_of"], _kinds(before)), _seed("replace")]
         yield place.control(document, "Replace", STRUCTURE, fields, action=f"Replace {place.layer}")
     yield from _rewires(place, node)
-    if _works(place, FitInput(place.layer)):
+    if _fits(place):
         yield place.control(
             {"edit": "fit_input", "layer": place.layer}, "Make anew", STRUCTURE, [_seed("fit_input")],
             action="Fit to what it gets",
@@ -244,9 +245,21 @@ def _rewires(place: Place, node: fx.Node) -> Iterator[Control]:
         yield place.control(document, "Rewire", STRUCTURE, [field], id_=f"rewire:{which}", fresh=True)
 
 
-def _works(place: Place, edit: Any) -> bool:
+def _foldable(place: Place) -> bool:
+    """Whether a norm with statistics stands alone behind a convolution or dense layer."""
+    before = place.patient.node(place.layer).all_input_nodes[0]
+    if before.op != "call_module" or len(before.users) > 1:
+        return False
+    layer = place.patient.graph.get_submodule(str(before.target))
+    return isinstance(layer, CONVOLUTIONS | nn.Linear) and "StdConv" not in type(layer).__name__
+
+
+def _fits(place: Place) -> bool:
+    """Whether the layer takes a certain number of channels, so that it can be made anew for another."""
+    if place.module is None or kind_of(place.module) is None:
+        return False
     try:
-        edit.operate(place.patient.copied())
+        FitInput(place.layer)._fitting(place.module, gets(place.patient, place.layer, place.dry.shapes))
     except CutawayError:
         return False
     return True

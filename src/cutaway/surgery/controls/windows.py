@@ -7,7 +7,6 @@ from typing import Any
 
 from torch import nn
 
-from cutaway.errors import CutawayError
 from cutaway.graph.kinds import kind_of
 from cutaway.surgery.controls.control import Choice, Control, Place, help_of, menu, number, of_all
 from cutaway.surgery.dry import called
@@ -16,9 +15,8 @@ from cutaway.surgery.filters_of import CONVOLUTIONS, TRANSPOSED
 from cutaway.surgery.flow import MAKERS
 from cutaway.surgery.groups import is_depthwise
 from cutaway.surgery.patient import Patient
-from cutaway.surgery.pooling import SetPooling
 from cutaway.surgery.settings import WHOLE_POOLS
-from cutaway.surgery.windows import POOLS, map_before, pads_itself, per_axis, same_pad
+from cutaway.surgery.windows import POOLS, pads_itself, per_axis, same_pad
 
 GROUP = "Window"
 _MOST_SIDE, _MOST_STEP = 15, 8
@@ -45,7 +43,8 @@ def _slides(module: nn.Module) -> bool:
 
 def _sliding(place: Place, module: Any) -> Iterator[Control]:
     layer = place.layer
-    room = min(map_before(place.patient, layer), default=_MOST_STEP) or 1
+    before = place.patient.name(place.patient.node(layer).all_input_nodes[0])
+    room = min(place.shape(before)[2:], default=_MOST_STEP) or 1
     stride = of_all(module.stride)
     steps = list(range(1, min(_MOST_STEP, room) + 1))
     yield place.control(
@@ -113,9 +112,6 @@ def pool_kind(patient: Patient, name: str) -> str | None:
     module = patient.layer(name) if node.op == "call_module" else None
     if not isinstance(module, POOLS | WHOLE_POOLS):
         return None
-    kind = "max" if "Max" in type(module).__name__ else "avg"
-    try:
-        SetPooling(name, "avg" if kind == "max" else "max").operate(patient.copied())
-    except CutawayError:
-        return None
-    return kind
+    if any(d != 1 for d in per_axis(module, getattr(module, "dilation", 1))):
+        return None  # average pools have no gaps
+    return "max" if "Max" in type(module).__name__ else "avg"

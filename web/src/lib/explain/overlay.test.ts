@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { colour } from '../lut';
-import { floats, greys, laid, shownRange, type Look } from './overlay';
+import { floats, greys, hatch, laid, shownRange, type Look } from './overlay';
 
 const LOOK: Look = { mode: 'blend', sign: 'both', strength: 0.75, range: { high: 2, signed: true } };
 
@@ -46,6 +46,20 @@ describe('a map over a picture', () => {
     expect(one(2, { sign: 'against' })).toEqual(one(0));
     expect(shownRange(3, false, 'both')).toEqual({ high: 3, signed: false });
     expect(shownRange(3, false, 'against').signed).toBe(true);
+  });
+
+  it('hatches what lies below zero, every sixth diagonal of a square whose mean does', () => {
+    const side = 84; // squares of 3 x 3
+    const values = new Float32Array(side * side);
+    for (let y = 0; y < 6; y++) values.fill(-1, y * side, y * side + 6);
+    const out = new Uint8ClampedArray(values.length * 4).fill(200);
+    hatch({ values, height: side, width: side }, LOOK, out);
+    const striped = [...values.keys()].filter((i) => out[i * 4] !== 200).map((i) => [Math.floor(i / side), i % side]);
+    expect(striped).toHaveLength(6);
+    expect(striped.every(([y = 0, x = 0]) => (x + y) % 6 === 0 && x < 6 && y < 6)).toBe(true);
+    const still = new Uint8ClampedArray(values.length * 4).fill(200);
+    hatch({ values, height: side, width: side }, { ...LOOK, sign: 'for' }, still);
+    expect(still.every((level) => level === 200)).toBe(true);
   });
 
   it('draws a map of zeros as paper, without a picture too', () => {

@@ -63,6 +63,38 @@ export function laid(values: Float32Array, grey: Float32Array | null, look: Look
   }
 }
 
+const CELLS = 28; // squares along the longer side whose mean decides what is hatched: single pixels would give specks
+const PITCH = 6;
+const HATCH_FROM = 0.1; // share of the range below zero
+const FINEST = 64; // px of a side below which stripes would be as wide as the map's own pixels
+
+/** Stripes over what lies below zero, as draw/overlay.py lays them: the sign is seen in a grey print, too. */
+export function hatch({ values, height, width }: Values, { range, sign }: Look, out: Uint8ClampedArray): void {
+  const side = Math.max(height, width);
+  if (!range.signed || !range.high || sign === 'for' || side < FINEST) return;
+  const square = Math.ceil(side / CELLS);
+  for (let top = 0; top < height; top += square) {
+    for (let left = 0; left < width; left += square) {
+      const [bottom, right] = [Math.min(height, top + square), Math.min(width, left + square)];
+      let sum = 0;
+      for (let y = top; y < bottom; y++) for (let x = left; x < right; x++) sum += values[y * width + x] ?? 0;
+      if (sum / ((bottom - top) * (right - left)) >= -HATCH_FROM * range.high) continue;
+      for (let y = top; y < bottom; y++) {
+        for (let x = left + ((PITCH - ((left + y) % PITCH)) % PITCH); x < right; x += PITCH) stripe(out, (y * width + x) * 4);
+      }
+    }
+  }
+}
+
+/** A dark dot on a light colour, a light one on a dark colour. */
+function stripe(out: Uint8ClampedArray, at: number): void {
+  const luma = 0.299 * (out[at] ?? 0) + 0.587 * (out[at + 1] ?? 0) + 0.114 * (out[at + 2] ?? 0);
+  const [red, green, blue] = luma < 90 ? [225, 225, 225] : [28, 32, 36];
+  out[at] = red;
+  out[at + 1] = green;
+  out[at + 2] = blue;
+}
+
 function colours(range: Range): Uint32Array {
   const low = range.signed ? -1 : 0;
   const unit = { high: 1, signed: range.signed };

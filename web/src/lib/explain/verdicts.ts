@@ -1,7 +1,7 @@
 // What was measured of maps, in words and in figures; the sentences themselves come from the server.
 
 import type { ChecksTold } from '../api.gen';
-import { number, percent } from '../words';
+import { percent } from '../words';
 
 export type Level = ChecksTold['level'];
 
@@ -30,7 +30,7 @@ function short(area: number): string {
 }
 
 function rho(value: number | null): string {
-  return value === null ? '–' : `ρ ${number(Number(value.toFixed(2)))}`;
+  return value === null ? '–' : `ρ ${value.toFixed(2).replace('-', '−')}`;
 }
 
 /** Titles with their verdicts -> one sentence for the head of the page; what fails is said first. */

@@ -37,10 +37,12 @@ export class Subject {
     const all = opened.includes('all');
     const plan = { expanded: opened.filter((one) => one !== 'all'), most: all ? ALL : FIRST };
     try {
+      const drawn = post('/api/diagram', { model, edits, ...plan }, { signal }).catch((error: Told) => error);
       const machine = await post('/api/machine', { model, edits }, { signal });
-      const diagram = machine.answer === 'full' ? await post('/api/diagram', { model, edits, ...plan }, { signal }) : null;
+      const diagram = await drawn;
+      if (diagram instanceof Error && machine.answer === 'full') throw diagram;
       this.machine = machine;
-      this.diagram = diagram;
+      this.diagram = diagram instanceof Error ? null : diagram;
       this.trouble = null;
     } catch (error) {
       if (signal.aborted) return;

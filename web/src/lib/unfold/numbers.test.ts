@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { colour } from '../lut';
 import { gait, PACES } from './play';
-import { brief, inkOn, sideOf, together, WRITABLE } from './numbers';
+import { brief, briefer, inkOn, sideOf, together, WRITABLE } from './numbers';
 
 describe('brief', () => {
   it('fits a small cell, as the figures of draw/arithmetic.py', () => {
     const said = [0, 0.0004, 0.0312, -0.5, 1.234, -12.34, 456.7, 12345].map(brief);
     expect(said).toEqual(['0', '4e-4'.replace('-', '−'), '0.031', '−0.500', '1.23', '−12.3', '457', '12345']);
+    expect([-0.042, 0.5, 10.5, 0].map(briefer)).toEqual(['−.042', '.500', '10.5', '0']);
     expect(brief(null)).toBe('–');
     expect(brief(2.8e11)).toBe('3e11');
   });

@@ -13,6 +13,11 @@ export function brief(value: number | null): string {
   return shown.replaceAll('-', '−');
 }
 
+/** The same for cells where every character counts: ".042" for 0.042, as engineers write it. */
+export function briefer(value: number | null): string {
+  return brief(value).replace(/^(−?)0\./, '$1.');
+}
+
 /** Rows of numbers that are drawn together -> the range of colours that holds them all. */
 export function together(...grids: readonly (readonly (readonly (number | null)[])[] | null)[]): Range {
   let high = 0;
@@ -42,8 +47,8 @@ export function inkOn(rgb: number): '#000' | '#fff' {
 export function sideOf(rows: number, columns: number): number {
   const longest = Math.max(rows, columns);
   if (longest <= 3) return 46;
-  if (longest <= 5) return 38;
-  if (longest <= 7) return 31;
+  if (longest <= 5) return 31;
+  if (longest <= 7) return 30;
   return Math.max(3, Math.floor(220 / longest));
 }
 

@@ -1,0 +1,135 @@
+"""The studio in a real Chromium: opened twice, then a slider of Operate dragged; prints the times between answers."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+
+# Notes when each answer of the socket has been painted: two frames of the browser after its last message.
+NOTED = """
+(() => {
+  window.painted = []; window.maps = 0;
+  const Plain = window.WebSocket;
+  window.WebSocket = class extends Plain {
+    constructor(...words) {
+      super(...words);
+      this.addEventListener('message', ({data}) => {
+        if (!(data instanceof ArrayBuffer)) return;
+        const head = new TextDecoder().decode(new Uint8Array(data, 4, 24));
+        if (head.includes('"map"')) window.maps++;
+        if (head.includes('"answer"'))
+          requestAnimationFrame(() => requestAnimationFrame(() => window.painted.push(performance.now())));
+      });
+    }
+  };
+})()
+"""
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
+
+
+def main() -> None:
+    options = argparse.ArgumentParser()
+    options.add_argument("--model", required=True)
+    options.add_argument("--layer", required=True)
+    options.add_argument("--picture", default="sample:cat")
+    options.add_argument("--seconds", type=float, default=8)
+    asked = options.parse_args()
+    with served(asked.model, asked.picture) as address:
+        print(json.dumps(measured(address, asked.model, asked.picture, asked.layer, asked.seconds)))
+
+
+@contextmanager
+def served(model: str, picture: str) -> Iterator[str]:
+    """Model and picture -> the address of a studio that has both open."""
+    command = [sys.executable, "-m", "cutaway", "studio", model, "--picture", picture, "--port", "0", "--no-browser"]
+    env = {**os.environ, "OMP_WAIT_POLICY": "passive", "PYTHONUNBUFFERED": "1"}
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, env=env)
+        try:
+            assert process.stdout is not None
+            found = re.search(r"http://\S+", process.stdout.readline())
+            assert found, "the studio did not start"
+            yield found[0]
+        finally:
+            process.terminate()
+            process.communicate()
+
+
+def measured(address: str, model: str, picture: str, layer: str, seconds: float) -> dict[str, Any]:
+    """-> seconds to the first paint and the first painted answer of the second visit, times between painted answers."""
+    from playwright.sync_api import sync_playwright
+
+    chromium = shutil.which("chromium")
+    assert chromium is not None
+    hash_ = f"#/machine?model={quote(model, safe='/:')}&picture={picture}&layer={quote(layer)}&panel=operate"
+    with sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        context = browser.new_context(viewport={"width": 1280, "height": 800})
+        context.add_init_script(NOTED)
+        visit(context, address + hash_).close()
+        page = visit(context, address + hash_)
+        found: dict[str, Any] = {
+            "version": browser.version,
+            "answer_s": page.evaluate("window.painted[0]") / 1000,
+            "paint_s": page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? 0")
+            / 1000,
+        }
+        page.wait_for_timeout(1000)
+        found |= dragged(page, seconds)
+        browser.close()
+    return found
+
+
+def visit(context: Any, address: str) -> Any:
+    """-> a page whose maps and Operate's sliders are there."""
+    page = context.new_page()
+    page.goto(address)
+    page.wait_for_function("() => window.painted.length > 0", timeout=60_000)
+    slider(page).wait_for(timeout=60_000)
+    return page
+
+
+def slider(page: Any) -> Any:
+    return page.get_by_role("tabpanel").get_by_role("slider").first
+
+
+def dragged(page: Any, seconds: float) -> dict[str, Any]:
+    """Holds the first slider and moves it to and fro, 60 times a second."""
+    handle = slider(page)
+    handle.scroll_into_view_if_needed()
+    box = handle.bounding_box()
+    middle, high = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(middle, high)
+    page.mouse.down()
+    page.wait_for_timeout(500)
+    page.evaluate("() => { window.painted.length = 0; window.maps = 0; }")
+    begun = time.perf_counter()
+    moves = 0
+    while (at := time.perf_counter() - begun) < seconds:
+        page.mouse.move(middle + 0.4 * box["width"] * math.sin(2 * at), high)
+        moves += 1
+        time.sleep(max(0, begun + moves / 60 - time.perf_counter()))
+    times, maps = page.evaluate("[window.painted, window.maps]")
+    page.mouse.up()
+    between = np.diff(times)
+    p50, p95 = (float(q) for q in np.percentile(between, [50, 95])) if len(between) else (math.inf, math.inf)
+    rate = 1000 * len(between) / (times[-1] - times[0]) if len(between) else 0.0
+    return {"answers": len(times), "p50": p50, "p95": p95, "rate": rate, "maps": maps / max(1, len(times))}
+
+
+if __name__ == "__main__":
+    main()
