@@ -120,7 +120,9 @@ def test_typing_into_the_kernel(opened: Any, server: kit.Studio) -> None:
 def test_a_refusal_is_mended_by_its_remedy(opened: Any, server: kit.Studio) -> None:
     go(opened, server, at("layer1.0.conv1", model="zoo:resnet18"))
     opened.get_by_label("Cells", exact=True).first.select_option("2")
-    notice = opened.locator(".operate").get_by_role("alert").filter(has_text="values that are added must be of one size")
+    notice = (
+        opened.locator(".operate").get_by_role("alert").filter(has_text="values that are added must be of one size")
+    )
     notice.wait_for()
     assert edits_of(opened)[0]["stride"] == 2
     notice.get_by_role("button").first.click()
