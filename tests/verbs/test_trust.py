@@ -230,9 +230,7 @@ def test_bad_questions(model: str) -> None:
         ca.trust(model, "sample:cat", out="x.png")
     with pytest.raises(BadInput, match=r"no method 'salency'\. Nearest: saliency"):
         ca.trust(model, "sample:cat", method=("salency",))
-    with pytest.raises(
-        BadInput, match=r"set must be NAME=VALUE, such as samples=50 or .*\. Got 'samples'"
-    ):
+    with pytest.raises(BadInput, match=r"set must be NAME=VALUE, such as samples=50 or .*\. Got 'samples'"):
         ca.trust(model, "sample:cat", set=("samples",))
     with pytest.raises(BadInput, match=r"None of the methods has a setting 'samples'; saliency: none"):
         ca.trust(model, "sample:cat", method=("saliency",), set=("samples=3",))

@@ -16,7 +16,9 @@ HELP = (
 
 
 def studio(
-    model: str = typer.Argument("", help="Model file, run, last, or zoo:NAME to begin with; none: choose in the page."),
+    model: str = typer.Argument(
+        "", metavar="MODEL", help="Model file, run, last, or zoo:NAME to begin with; none: choose in the page."
+    ),
     picture: str = typer.Option("", help="A photo, sample:NAME, or digits:17, to begin with."),
     data: str = typer.Option("", help="Labelled photos for accuracy and maps: a folder, archive, table or name."),
     port: int | None = typer.Option(

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cutaway.errors import BadInput, BadModel, BadPicture, CutawayError, MissingExtra, Offline, Stopped
 from cutaway.studio.schemas.about import Remedy, Told
-from cutaway.surgery.edit import Edit
-from cutaway.surgery.refusal import Refusal
+
+if TYPE_CHECKING:
+    from cutaway.surgery.edit import Edit
 
 _KINDS = (
-    (Refusal, "refusal"), (BadInput, "input"), (BadPicture, "picture"), (BadModel, "model"),
-    (MissingExtra, "missing-extra"), (Offline, "offline"), (Stopped, "stopped"),
+    (BadInput, "input"), (BadPicture, "picture"), (BadModel, "model"), (MissingExtra, "missing-extra"),
+    (Offline, "offline"), (Stopped, "stopped"),
 )  # fmt: skip
 
 
 def told(error: CutawayError) -> Told:
     """Error -> kind and sentence; of a refused edit also the layer where it breaks and the remedies that were tried."""
-    kind = next((name for cls, name in _KINDS if isinstance(error, cls)), "trouble")
+    from cutaway.surgery.refusal import Refusal  # brings torch, which the first page does not need
+
     if not isinstance(error, Refusal):
+        kind = next((name for cls, name in _KINDS if isinstance(error, cls)), "trouble")
         return Told(kind=kind, message=str(error))
     remedies = tuple(Remedy(sentence=words, edits=_one_step(edits)) for words, edits in error.remedies)
-    return Told(kind=kind, message=str(error), layer=error.layer, at=error.at, remedies=remedies)
+    return Told(kind="refusal", message=str(error), layer=error.layer, at=error.at, remedies=remedies)
 
 
 def _one_step(edits: tuple[Edit, ...]) -> tuple[dict[str, Any], ...]:
