@@ -56,7 +56,11 @@ def reduced(maps: NDArray[np.float32], edge: int) -> NDArray[np.float32]:
     if not rows or not columns:
         return maps
     kept = maps[:, : rows * factor, : columns * factor]
-    found: NDArray[np.float32] = kept.reshape(len(maps), rows, factor, columns, factor).mean((2, 4))
+    sums = kept.reshape(len(maps), rows, factor, columns * factor).sum(2)  # (C, rows, W): whole rows added are quick
+    found: NDArray[np.float32] = sums[:, :, ::factor].copy()  # (C, rows, columns)
+    for place in range(1, factor):
+        found += sums[:, :, place::factor]
+    found /= np.float32(factor * factor)
     return found
 
 

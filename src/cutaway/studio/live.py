@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from cutaway.errors import CutawayError, one_line
 from cutaway.studio.desk import Desk, Ran
-from cutaway.studio.frames import floats, packed, quantised, reduced
+from cutaway.studio.frames import NOT_FINITE, floats, packed, quantised, reduced
 from cutaway.studio.schemas.about import Told
 from cutaway.studio.schemas.live import AnswerHead, LiveRequest, MapHead, RefusedHead, Watch
 from cutaway.studio.told import told
@@ -96,27 +96,33 @@ def frames(desk: Desk, request: LiveRequest) -> Iterator[bytes]:
     ran = desk.run(request)
     order = {name: i for i, name in enumerate(ran.after.trace)}
     fresh = frozenset(ran.after.ran) if ran.after is not ran.before else frozenset()
+    whole = True
     for watch in sorted(request.watch, key=lambda w: order.get(w.layer, -1)):
-        yield _map_frame(request.seq, watch, ran, watch.layer in fresh)
-    yield _answer_frame(request.seq, ran, len(fresh), start)
+        frame, finite = _map_frame(request.seq, watch, ran, watch.layer in fresh)
+        whole &= finite
+        yield frame
+    yield _answer_frame(request.seq, ran, len(fresh), start, whole)
 
 
-def _map_frame(seq: int, watch: Watch, ran: Ran, changed: bool) -> bytes:
+def _map_frame(seq: int, watch: Watch, ran: Ran, changed: bool) -> tuple[bytes, bool]:
+    """-> the frame, and whether every value of its channels is a number."""
     asked: dict[str, Any] = {"seq": seq, "key": watch.key, "layer": watch.layer, "view": watch.view}
     shown = _maps(ran, watch)
     if shown is None:
         nothing: dict[str, Any] = dict.fromkeys(("shape", "channels", "lo", "hi", "silent"), ())
-        return packed(MapHead(**asked, **nothing, size=(0, 0), full_lo=None, full_hi=None, missing=True).model_dump())
+        head = MapHead(**asked, **nothing, size=(0, 0), full_lo=None, full_hi=None, missing=True)
+        return packed(head.model_dump()), True
     maps, shape, (full_lo, full_hi) = shown
     channels = _channels(ran, watch, len(maps))
     picked = maps[list(channels)]
     planes = quantised(reduced(picked, watch.edge))
-    silent = tuple(c for c, values in zip(channels, picked, strict=True) if values.min() == values.max())
+    flat = picked.reshape(len(picked), -1)
+    silent = tuple(c for c, same in zip(channels, flat.min(1) == flat.max(1), strict=True) if same)
     head = MapHead(
         **asked, shape=shape, size=planes.data.shape[1:], channels=channels, lo=tuple(floats(planes.lo)),
         hi=tuple(floats(planes.hi)), full_lo=full_lo, full_hi=full_hi, silent=silent, changed=changed,
     )  # fmt: skip
-    return packed(head.model_dump(), planes.data)
+    return packed(head.model_dump(), planes.data), NOT_FINITE not in planes.data
 
 
 Shown = tuple[NDArray[np.float32], tuple[int, ...], tuple[float | None, float | None]]
@@ -132,9 +138,17 @@ def _maps(ran: Ran, watch: Watch) -> Shown | None:
     if watch.view == "difference":
         earlier = value_of(ran.base, ran.before, watch.layer)
         values = values - earlier if earlier is not None and earlier.shape == values.shape else np.zeros_like(values)
-    finite = values[np.isfinite(values)]
-    low, high = floats(np.array([finite.min(), finite.max()])) if finite.size else (None, None)
-    return as_maps(values), shape, (low, high)
+    return as_maps(values), shape, _range(values)
+
+
+def _range(values: NDArray[np.float32]) -> tuple[float | None, float | None]:
+    """Smallest and largest of the finite values; None where there is none."""
+    ends = np.array([values.min(), values.max()]) if values.size else np.empty(0)
+    if not np.isfinite(ends).all():  # NaN takes both ends, so only then each value is looked at
+        finite = values[np.isfinite(values)]
+        ends = np.array([finite.min(), finite.max()]) if finite.size else np.empty(0)
+    low, high = floats(ends) if ends.size else (None, None)
+    return low, high
 
 
 def value_of(model: Model, cache: NodeCache, layer: str) -> NDArray[np.float32] | None:
@@ -184,7 +198,9 @@ def _most_varied(ran: Ran, watch: Watch, count: int) -> tuple[int, ...]:
     return tuple(sorted(int(c) for c in np.argsort(-spread, kind="stable")[: watch.most]))
 
 
-def _answer_frame(seq: int, ran: Ran, fresh: int, start: float) -> bytes:
+def _answer_frame(seq: int, ran: Ran, fresh: int, start: float, whole: bool) -> bytes:
+    """`whole`: all that is watched is finite. Then the steps are looked through for NaN and infinity only where the
+    answer is not: looking through all of them takes as long as running them."""
     from cutaway.surgery.effect import probabilities
 
     after = probabilities(ran.model, ran.after.trace.output)[0]
@@ -195,6 +211,6 @@ def _answer_frame(seq: int, ran: Ran, fresh: int, start: float) -> bytes:
     head = AnswerHead(
         seq=seq, classes=len(after), names=names, top=tuple(int(i) for i in np.argsort(-after, kind="stable")[:TOP]),
         ran=fresh, steps=len(ran.after.trace), ms=round((time.perf_counter() - start) * 1000, 2),
-        non_finite=ran.after.trace.non_finite,
+        non_finite="" if whole and np.isfinite(after).all() else ran.after.trace.non_finite,
     )  # fmt: skip
     return packed(head.model_dump(), np.stack([after, before]).astype("<f4"))

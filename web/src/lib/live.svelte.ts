@@ -1,9 +1,10 @@
 // The page's one connection: says what it is about and which maps it shows, and hands on the frames that come back.
-// One request is on its way at a time; while it is, only the newest wish is kept, so nothing waits for a stale frame.
+// One request is computed at a time; while it is, only the newest wish is kept, so nothing waits for a stale frame. The
+// next one leaves with the first frame that comes back: it is computed while this one is painted.
 
 import { type Edit, about } from './about';
 import type { About, PictureChange, RefusedHead } from './api.gen';
-import { type Answer, type MapFrame, decoded } from './frame';
+import { type Answer, type Frame, type MapFrame, decoded } from './frame';
 
 /** Maps that a component wants: `key` names it among all, and comes back with each frame. */
 export interface Watch {
@@ -39,7 +40,9 @@ export class Live {
   #latest = new Map<string, MapFrame>();
   #socket: WebSocket | null = null;
   #seq = 0;
-  #asked = 0;
+  #asked = new Map<number, number>();
+  /** Frames up to this number are about what was shown before. */
+  #over = 0;
   #busy = false;
   #wish = '';
   #sent = '';
@@ -118,6 +121,7 @@ export class Live {
 
   #forget(subject: string): void {
     this.#subject = subject;
+    this.#over = this.#seq;
     this.#latest.clear();
     this.answer = null;
     this.refused = null;
@@ -128,8 +132,8 @@ export class Live {
     if (this.#busy || !this.#wish || this.#wish === this.#sent || this.#socket?.readyState !== WebSocket.OPEN) return;
     this.#busy = true;
     this.#sent = this.#wish;
-    this.#asked = performance.now();
-    this.#socket.send(`{"seq":${++this.#seq},${this.#wish.slice(1)}`);
+    this.#asked.set(++this.#seq, performance.now());
+    this.#socket.send(`{"seq":${this.#seq},${this.#wish.slice(1)}`);
   }
 
   #connect(): void {
@@ -157,22 +161,31 @@ export class Live {
 
   #take(data: ArrayBuffer): void {
     const frame = decoded(data);
+    const seq = seqOf(frame);
+    if (seq === this.#seq || seq < 0) {
+      this.#busy = false;
+      this.#send();
+    }
+    if (seq >= 0 && seq <= this.#over) return;
     if (frame.kind === 'map') {
       this.#latest.set(frame.map.key, frame.map);
       for (const listener of this.#listeners.get(frame.map.key) ?? []) listener(frame.map);
       return;
     }
-    this.#busy = false;
     this.count++;
-    this.took = performance.now() - this.#asked;
+    this.took = performance.now() - (this.#asked.get(seq) ?? NaN);
+    this.#asked.delete(seq);
     if (frame.kind === 'answer') {
       this.answer = frame.answer;
       this.refused = null;
     } else {
       this.refused = frame.told;
     }
-    this.#send();
   }
+}
+
+function seqOf(frame: Frame): number {
+  return frame.kind === 'map' ? frame.map.seq : frame.kind === 'answer' ? frame.answer.seq : frame.seq;
 }
 
 function socketAddress(): string {
