@@ -22,7 +22,6 @@ from scripts.studio_shots import located, settle  # noqa: E402  (the project's f
 from tests.studio import kit  # noqa: E402
 
 TARGET = ROOT / "docs" / "assets" / "studio.png"
-COLOURS = 160
 
 
 def main() -> None:
@@ -37,7 +36,7 @@ def main() -> None:
     ):
         settle(page)
         shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-    shot.quantize(COLOURS, dither=Image.Dither.NONE).save(TARGET, optimize=True)
+    shot.save(TARGET, optimize=True)
     print(f"{TARGET.relative_to(ROOT)}: {TARGET.stat().st_size / 2**10:.0f} KiB")
 
 
