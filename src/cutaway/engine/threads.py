@@ -37,7 +37,7 @@ def for_one_picture(rows: Sequence[LayerRow]) -> int | None:
     (as torch has them) where they are large.
 
     Two threads share a layer and wait for each other after it. Measured on 2 cores: mobilenet_v2 (mean of the layers
-    that multiply: 6 million) 15.7 ms on one thread and 28.7 on two; resnet18 (87 million) 52 and 40.
+    that multiply: 6 million) 15.7 ms on one thread and 28.7 on two; resnet18 (86 million) 52 and 40.
     """
     work = [row.multiply_adds for row in rows if row.multiply_adds]
     return 1 if work and sum(work) / len(work) < FEW else None

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from cutaway.errors import BadInput
 from cutaway.events import Event, Note
 from cutaway.studio.desk import Desk
-from cutaway.studio.jobs import Jobs
+from cutaway.studio.given import TheDesk, TheJobs
 from cutaway.studio.routes.jobs import card, found
 from cutaway.studio.schemas.about import About
 from cutaway.studio.schemas.compare import ComparedSide, CompareRequest, Comparison
@@ -27,10 +27,8 @@ router = APIRouter(prefix="/api/compare")
 
 
 @router.post("")
-async def compare(request: Request, asked: CompareRequest) -> JobCard:
+async def compare(desk: TheDesk, jobs: TheJobs, asked: CompareRequest) -> JobCard:
     """Model, picture, other model -> the job that compares them. Refused at once where there is nothing to compare."""
-    desk: Desk = request.app.state.desk
-    jobs: Jobs = request.app.state.jobs
     if not asked.other and not asked.about.edits:
         raise BadInput("Choose a second model to compare with; without one, only an edited model can be compared.")
     return card(jobs.start("compare", lambda: _work(desk, asked)))

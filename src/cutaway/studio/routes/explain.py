@@ -14,6 +14,7 @@ from cutaway.errors import BadInput
 from cutaway.events import Event
 from cutaway.studio import explaining, units
 from cutaway.studio.desk import Desk
+from cutaway.studio.given import TheDesk
 from cutaway.studio.outcome import job_folder
 from cutaway.studio.routes.jobs import card, options_of
 from cutaway.studio.schemas.about import About
@@ -33,31 +34,27 @@ router = APIRouter(prefix="/api/explain")
 
 
 @router.post("")
-async def explain_card(request: Request, asked: ExplainRequest) -> ExplainCard:
+async def explain_card(desk: TheDesk, asked: ExplainRequest) -> ExplainCard:
     """-> what can be asked about the picture: its classes, methods with their settings, layers."""
-    desk: Desk = request.app.state.desk
     return await desk.compute(explaining.card, desk, asked)
 
 
 @router.post("/map")
-async def explain_map(request: Request, asked: MethodMapRequest) -> MethodMap:
+async def explain_map(desk: TheDesk, asked: MethodMapRequest) -> MethodMap:
     """One method's map and what was measured of it so far. Instant methods are run, others must have been by a job."""
-    desk: Desk = request.app.state.desk
     return await desk.compute(explaining.map_told, desk, asked)
 
 
 @router.post("/maps")
-async def explain_maps(request: Request, asked: MethodMapsRequest) -> JobCard:
+async def explain_maps(request: Request, desk: TheDesk, asked: MethodMapsRequest) -> JobCard:
     """-> the job that makes and measures maps, one method after the other; what is done stays when it is stopped."""
-    desk: Desk = request.app.state.desk
     await desk.compute(lambda: explaining.why_of(explaining.one_picture(desk, asked), asked))
     return card(request.app.state.jobs.start("explain", lambda: explaining.maps(desk, asked)))
 
 
 @router.post("/unit")
-async def explain_unit(request: Request, asked: UnitRequest) -> JobCard:
+async def explain_unit(request: Request, desk: TheDesk, asked: UnitRequest) -> JobCard:
     """-> the job that searches the data for what excites a unit, and makes a picture that does."""
-    desk: Desk = request.app.state.desk
     units.options_of(asked)
     await desk.compute(desk.model, asked)
     return card(request.app.state.jobs.start("neuron", lambda: units.units(desk, asked)))
@@ -71,9 +68,8 @@ async def unit_picture(request: Request, name: str) -> Response:
 
 
 @router.post("/trust")
-async def explain_trust(request: Request, asked: TrustRequest) -> JobCard:
+async def explain_trust(request: Request, desk: TheDesk, asked: TrustRequest) -> JobCard:
     """-> the job that finds out which methods can be believed on this data; asked again, it goes on where it stood."""
-    desk: Desk = request.app.state.desk
     if not asked.data:
         raise BadInput("Name the photos to measure on: a folder, an archive, a table or a name.")
     options = {"data": asked.data, "method": list(asked.methods), "target": asked.target, "most": asked.most}

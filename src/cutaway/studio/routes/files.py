@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from fastapi import APIRouter, Header, Query, Request, Response
 
-from cutaway.studio.desk import Desk
+from cutaway.studio.given import TheDesk
 from cutaway.studio.schemas.about import About
 from cutaway.studio.schemas.home import Uploaded
 from cutaway.studio.uploads import keep_upload, plain_name
@@ -24,18 +24,16 @@ async def upload(request: Request, x_file_name: Annotated[str, Header()]) -> Upl
 
 
 @router.get("/picture", response_class=Response)
-async def picture(request: Request, picture: str, side: Annotated[int, Query(ge=16, le=4096)] = 512) -> Response:
+async def picture(desk: TheDesk, picture: str, side: Annotated[int, Query(ge=16, le=4096)] = 512) -> Response:
     """A picture's address -> JPEG, upright, its longer side at most `side` pixels."""
-    desk: Desk = request.app.state.desk
     data = await desk.fetch(desk.thumbnail, picture, side)
     return Response(data, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=300"})
 
 
 @router.post("/input", response_class=Response)
-async def network_input(request: Request, about: About) -> Response:
+async def network_input(desk: TheDesk, about: About) -> Response:
     """-> the picture as it goes into the network, changed and at the network's size: PNG, exact levels."""
     from cutaway.image.write import to_png
 
-    desk: Desk = request.app.state.desk
     data = await desk.compute(lambda: to_png(desk.pixels(about, desk.model(about).contract)))
     return Response(data, media_type="image/png")

@@ -15,6 +15,7 @@ from cutaway.errors import BadInput, one_line
 from cutaway.events import Event
 from cutaway.options import fields_of
 from cutaway.studio.desk import Desk
+from cutaway.studio.given import TheDesk, TheJobs
 from cutaway.studio.jobs import Job, Jobs, follow
 from cutaway.studio.outcome import job_folder, written
 from cutaway.studio.schemas.jobs import JobCard, VerbJob
@@ -33,10 +34,8 @@ _EXPORTS = {"onnx": ".onnx", "pt2": ".pt2", "safetensors": ".safetensors"}
 
 
 @router.post("")
-async def start(request: Request, asked: VerbJob) -> JobCard:
+async def start(desk: TheDesk, jobs: TheJobs, asked: VerbJob) -> JobCard:
     """A verb and its options -> the job that runs it. Refused here and now where an option cannot be."""
-    desk: Desk = request.app.state.desk
-    jobs: Jobs = request.app.state.jobs
     if asked.verb not in VERBS:
         raise BadInput(f"There is no verb {one_line(asked.verb, 40)!r}; there are {', '.join(VERBS)}.")
     ending = _EXPORTS.get(str(asked.options.get("to", "onnx"))) if asked.verb == "export" else _WRITES.get(asked.verb)
@@ -76,9 +75,8 @@ def _located(value: Any) -> Any:
 
 
 @router.get("")
-async def listed(request: Request) -> list[JobCard]:
+async def listed(jobs: TheJobs) -> list[JobCard]:
     """-> all jobs of this start, in the order they were asked for."""
-    jobs: Jobs = request.app.state.jobs
     return [card(job) for job in jobs.all()]
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
 from cutaway.studio.desk import Desk, Ran
+from cutaway.studio.given import TheDesk
 from cutaway.studio.schemas.about import About
 from cutaway.studio.schemas.layer import (
     LayerRequest,
@@ -32,30 +33,26 @@ router = APIRouter(prefix="/api")
 
 
 @router.post("/layer")
-async def layer(request: Request, asked: LayerRequest) -> LayerSheet:
+async def layer(desk: TheDesk, asked: LayerRequest) -> LayerSheet:
     """About, a step's name -> all that can be said of it without a picture."""
-    desk: Desk = request.app.state.desk
     return await desk.compute(_layer, desk, asked)
 
 
 @router.post("/layer/maps")
-async def layer_maps(request: Request, asked: LayerRequest) -> MapsTold:
+async def layer_maps(desk: TheDesk, asked: LayerRequest) -> MapsTold:
     """About, a step's name -> range, mean and silent channels of its values on the picture."""
-    desk: Desk = request.app.state.desk
     return await desk.compute(_maps, desk, asked)
 
 
 @router.post("/layer/why")
-async def layer_why(request: Request, asked: WhyRequest) -> list[WhyChannel]:
+async def layer_why(desk: TheDesk, asked: WhyRequest) -> list[WhyChannel]:
     """About, a step's name, channels -> why each of them is black on the picture."""
-    desk: Desk = request.app.state.desk
     return await desk.compute(_why, desk, asked)
 
 
 @router.post("/range")
-async def value_range(request: Request, about: About) -> ValueRange:
+async def value_range(desk: TheDesk, about: About) -> ValueRange:
     """About -> the range that one scale of colours for the whole network spans."""
-    desk: Desk = request.app.state.desk
     return await desk.compute(_range, desk, about)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 
 from cutaway.studio.desk import Desk
+from cutaway.studio.given import TheDesk
 from cutaway.studio.schemas.about import About
 from cutaway.studio.schemas.machine import Box, Diagram, DiagramRequest, Edge, Layer, Machine, Viewed
 
@@ -19,16 +20,14 @@ router = APIRouter(prefix="/api")
 
 
 @router.post("/machine")
-async def machine(request: Request, about: About) -> Machine:
+async def machine(desk: TheDesk, about: About) -> Machine:
     """About -> the edited network's head and its steps."""
-    desk: Desk = request.app.state.desk
     return await desk.compute(_machine, desk, about)
 
 
 @router.post("/diagram")
-async def diagram(request: Request, asked: DiagramRequest) -> Diagram:
+async def diagram(desk: TheDesk, asked: DiagramRequest) -> Diagram:
     """About, blocks to open -> boxes with their places, edges with their ways."""
-    desk: Desk = request.app.state.desk
     return await desk.compute(_diagram, desk, asked)
 
 

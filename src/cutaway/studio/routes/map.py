@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from starlette.concurrency import run_in_threadpool
 
 from cutaway.errors import BadInput
 from cutaway.studio import map_store
 from cutaway.studio.album import address_of_photo, found_in
-from cutaway.studio.desk import Desk
-from cutaway.studio.jobs import Jobs
+from cutaway.studio.given import TheDesk, TheJobs
 from cutaway.studio.routes.jobs import card
 from cutaway.studio.schemas.jobs import JobCard
 from cutaway.studio.schemas.map import MapPhoto, MapPlace, MapRequest
@@ -22,18 +21,15 @@ _KEPT = {"Cache-Control": "private, max-age=31536000, immutable"}  # an id is a 
 
 
 @router.post("/find")
-async def map_find(request: Request, asked: MapRequest) -> MapPlace:
+async def map_find(desk: TheDesk, asked: MapRequest) -> MapPlace:
     """-> the map's id, and whether it was made before."""
-    desk: Desk = request.app.state.desk
     id_ = await run_in_threadpool(map_store.id_of, desk, asked)
     return MapPlace(id=id_, made=map_store.is_made(id_))
 
 
 @router.post("")
-async def map_make(request: Request, asked: MapRequest) -> JobCard:
+async def map_make(desk: TheDesk, jobs: TheJobs, asked: MapRequest) -> JobCard:
     """-> the job that makes the map; its result is {"id": ...}."""
-    desk: Desk = request.app.state.desk
-    jobs: Jobs = request.app.state.jobs
     await run_in_threadpool(map_store.id_of, desk, asked)  # a data set that is not there is refused here and now
     return card(jobs.start("map", lambda: map_store.made(desk, asked)))
 
@@ -51,9 +47,8 @@ async def map_sheet(id_: str, number: int) -> Response:
 
 
 @router.post("/{id_}/photos/{number}")
-async def map_photo(request: Request, id_: str, number: int) -> MapPhoto:
+async def map_photo(desk: TheDesk, id_: str, number: int) -> MapPhoto:
     """-> the address of photo `number`, which goes where a picture is named."""
-    desk: Desk = request.app.state.desk
     head, _ = map_store.unpacked(map_store.read(id_, map_store.POINTS))
     if not 0 <= number < head.count:
         raise BadInput(f"The map has {head.count:,} photos, counted from 0; there is no photo {number}.")

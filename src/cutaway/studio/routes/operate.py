@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse, JSONResponse
 
 from cutaway.errors import CutawayError
 from cutaway.studio.desk import Desk
-from cutaway.studio.jobs import Jobs
+from cutaway.studio.given import TheDesk, TheJobs
 from cutaway.studio.outcome import job_folder
 from cutaway.studio.routes.jobs import card
 from cutaway.studio.schemas.about import About, Remedy, Told
@@ -43,9 +43,8 @@ router = APIRouter(prefix="/api")
 
 
 @router.post("/operations")
-async def operations(request: Request, asked: OperationsRequest) -> Operations:
+async def operations(desk: TheDesk, asked: OperationsRequest) -> Operations:
     """A step (or the network as a whole) -> every edit that fits it, with its values as they are."""
-    desk: Desk = request.app.state.desk
     return await desk.compute(_operations, desk, asked)
 
 
@@ -59,9 +58,8 @@ def _operations(desk: Desk, asked: OperationsRequest) -> Operations:
 
 
 @router.post("/edits")
-async def edits(request: Request, about: About) -> Edits:
+async def edits(desk: TheDesk, about: About) -> Edits:
     """The edits in words; what followed from them; why they are refused, if they are."""
-    desk: Desk = request.app.state.desk
     return await desk.compute(_edits, desk, about)
 
 
@@ -105,9 +103,8 @@ def _refused(error: CutawayError, base: Model, made: Sequence[Edit]) -> Told:
 
 
 @router.post("/edits/file")
-async def edits_file(request: Request, asked: HistoryRequest) -> JSONResponse:
+async def edits_file(desk: TheDesk, asked: HistoryRequest) -> JSONResponse:
     """The list of edits, what was undone and the branches -> the file that `cutaway edit --edits` reads."""
-    desk: Desk = request.app.state.desk
     document = await desk.compute(_history, desk, asked)
     name = f"{desk.title(asked.model)}-edits.json".replace('"', "")
     return JSONResponse(document, headers={"Content-Disposition": f'attachment; filename="{_ascii(name)}"'})
@@ -124,9 +121,8 @@ def _history(desk: Desk, asked: HistoryRequest) -> dict[str, Any]:
 
 
 @router.post("/edits/read")
-async def edits_read(request: Request, asked: HistoryText) -> HistoryRead:
+async def edits_read(desk: TheDesk, asked: HistoryText) -> HistoryRead:
     """The text of a file of edits -> its edits and branches."""
-    desk: Desk = request.app.state.desk
     return await desk.compute(_read, desk, asked)
 
 
@@ -144,9 +140,8 @@ def _read(desk: Desk, asked: HistoryText) -> HistoryRead:
 
 
 @router.post("/edited", response_class=FileResponse)
-async def edited(request: Request, about: About) -> FileResponse:
+async def edited(desk: TheDesk, about: About) -> FileResponse:
     """-> the edited model as one .safetensors file, which holds its edits too."""
-    desk: Desk = request.app.state.desk
 
     def write() -> str:
         if about.edits:
@@ -163,21 +158,18 @@ async def edited(request: Request, about: About) -> FileResponse:
 
 
 @router.post("/accuracy")
-async def accuracy(request: Request, asked: AccuracyRequest) -> JobCard:
+async def accuracy(desk: TheDesk, jobs: TheJobs, asked: AccuracyRequest) -> JobCard:
     """Edited model, labelled photos -> a job that measures accuracy before and after, with the photos that flipped."""
     from cutaway.studio import accuracy as measuring
 
-    desk: Desk = request.app.state.desk
-    jobs: Jobs = request.app.state.jobs
     base, model = await desk.compute(lambda: (desk.base(asked), desk.model(asked)))
     data = path_of(asked.data)
     return card(jobs.start("accuracy", lambda: measuring.accuracy(base, model, data, asked.fold, job_folder())))
 
 
 @router.post("/picture-tools")
-async def picture_tools(request: Request, about: About) -> tuple[PictureTool, ...]:
+async def picture_tools(desk: TheDesk, about: About) -> tuple[PictureTool, ...]:
     """-> the changes of the picture as sliders, their ranges by the network's input."""
-    desk: Desk = request.app.state.desk
     return await desk.compute(lambda: _tools(*desk.model(about).contract.size))
 
 
@@ -205,11 +197,9 @@ def _tools(height: int, width: int) -> tuple[PictureTool, ...]:
 
 
 @router.post("/canvas", response_class=Response)
-async def canvas(request: Request, asked: CanvasRequest) -> Response:
+async def canvas(desk: TheDesk, asked: CanvasRequest) -> Response:
     """-> the picture to paint on, PNG with exact levels: at the network's size, or whole, upright and unchanged."""
     from cutaway.image.write import to_png
-
-    desk: Desk = request.app.state.desk
 
     def drawn() -> bytes:
         if asked.whole:
@@ -221,9 +211,8 @@ async def canvas(request: Request, asked: CanvasRequest) -> Response:
 
 
 @router.post("/painted")
-async def painted(request: Request, asked: PaintedRequest) -> Uploaded:
+async def painted(desk: TheDesk, asked: PaintedRequest) -> Uploaded:
     """A picture that was painted at the network's size -> the address of one that reaches the network like that."""
-    desk: Desk = request.app.state.desk
 
     def laid_out() -> bytes:
         from cutaway.errors import BadInput

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
 from cutaway.errors import BadInput
-from cutaway.studio.desk import Desk
+from cutaway.studio.given import TheDesk
 from cutaway.studio.run_comparison import compared
 from cutaway.studio.run_files import all_runs, detail_of, epochs_of, line_of, run_named
 from cutaway.studio.schemas.runs import RunComparison, RunDetail, RunEpochs, Runs
@@ -19,31 +19,27 @@ router = APIRouter(prefix="/api")
 
 
 @router.get("/runs")
-async def runs(request: Request) -> Runs:
+async def runs(desk: TheDesk) -> Runs:
     """-> all runs here, newest first."""
-    desk: Desk = request.app.state.desk
     found = await run_in_threadpool(lambda: tuple(line_of(run) for run in all_runs(desk.folder)))
     return Runs(folder=str(desk.folder), runs=found)
 
 
 @router.get("/runs/{name}", response_model=RunDetail)
-async def one_run(request: Request, name: str) -> Response:
+async def one_run(desk: TheDesk, name: str) -> Response:
     """-> one run with its numbers."""
-    desk: Desk = request.app.state.desk
     return _json(await run_in_threadpool(lambda: detail_of(run_named(desk.folder, name))))
 
 
 @router.get("/runs/{name}/epochs", response_model=RunEpochs)
-async def run_epochs(request: Request, name: str) -> Response:
+async def run_epochs(desk: TheDesk, name: str) -> Response:
     """-> the epochs so far: asked again and again while it trains, in this process or any other."""
-    desk: Desk = request.app.state.desk
     return _json(await run_in_threadpool(lambda: epochs_of(run_named(desk.folder, name))))
 
 
 @router.get("/runs/{name}/report", response_class=Response)
-async def run_report(request: Request, name: str) -> Response:
+async def run_report(desk: TheDesk, name: str) -> Response:
     """-> the run's report.html, locked in: it runs its own script and asks nothing of anyone."""
-    desk: Desk = request.app.state.desk
     found = run_named(desk.folder, name)
     try:
         text = found.folder.report.read_bytes()
@@ -54,9 +50,8 @@ async def run_report(request: Request, name: str) -> Response:
 
 
 @router.get("/run-comparison", response_model=RunComparison)
-async def run_comparison(request: Request, name: Annotated[list[str], Query(max_length=50)]) -> Response:
+async def run_comparison(desk: TheDesk, name: Annotated[list[str], Query(max_length=50)]) -> Response:
     """Names of two to eight runs -> them side by side."""
-    desk: Desk = request.app.state.desk
     return _json(
         await run_in_threadpool(lambda: compared([run_named(desk.folder, one) for one in dict.fromkeys(name)]))
     )

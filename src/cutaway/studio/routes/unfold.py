@@ -7,13 +7,13 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from numpy.typing import NDArray
 
 from cutaway.events import Event, Progress
 from cutaway.studio.desk import Desk
 from cutaway.studio.frames import packed
-from cutaway.studio.jobs import Jobs
+from cutaway.studio.given import TheDesk, TheJobs
 from cutaway.studio.kernel_page import kernel_page
 from cutaway.studio.outcome import job_folder
 from cutaway.studio.routes.jobs import card
@@ -38,23 +38,20 @@ BYTES = "application/octet-stream"
 
 
 @router.post("/unfold")
-async def unfold(request: Request, asked: UnfoldRequest) -> Unfolded:
+async def unfold(desk: TheDesk, asked: UnfoldRequest) -> Unfolded:
     """A cell -> its patches, kernels, products, sums, bias, normalisation and activation, and where it leads."""
-    desk: Desk = request.app.state.desk
     return await desk.compute(_unfolded, desk, asked)
 
 
 @router.post("/unfold/plane", response_class=Response)
-async def one_plane(request: Request, asked: PlaneRequest) -> Response:
+async def one_plane(desk: TheDesk, asked: PlaneRequest) -> Response:
     """A channel -> a frame: PlaneHead, then its float32 numbers (height, width), exactly as they were computed."""
-    desk: Desk = request.app.state.desk
     return Response(await desk.compute(_plane, desk, asked), media_type=BYTES)
 
 
 @router.post("/unfold/figure", response_class=Response)
-async def figure(request: Request, asked: FigureRequest) -> Response:
+async def figure(desk: TheDesk, asked: FigureRequest) -> Response:
     """A cell -> the figure that `cutaway unfold --out` draws, with the edits and the changed picture of the page."""
-    desk: Desk = request.app.state.desk
     scene = await desk.compute(_scene, desk, asked)
     if asked.form == "svg":
         return Response(await asyncio.to_thread(scene.svg), media_type="image/svg+xml")
@@ -62,18 +59,15 @@ async def figure(request: Request, asked: FigureRequest) -> Response:
 
 
 @router.post("/unfold/film")
-async def film(request: Request, asked: FilmRequest) -> JobCard:
+async def film(desk: TheDesk, jobs: TheJobs, asked: FilmRequest) -> JobCard:
     """A channel of a convolution or pooling layer -> the job that writes its sliding window as a GIF."""
-    desk: Desk = request.app.state.desk
-    jobs: Jobs = request.app.state.jobs
     slide, pixels, names = await desk.compute(_slide, desk, asked)
     return card(jobs.start("animate", lambda: _film(asked, slide, pixels, names)))
 
 
 @router.post("/kernels", response_class=Response)
-async def kernels(request: Request, asked: KernelsRequest) -> Response:
+async def kernels(desk: TheDesk, asked: KernelsRequest) -> Response:
     """A layer -> a frame: KernelsHead, then float32 weights of one page of its filters."""
-    desk: Desk = request.app.state.desk
 
     def work() -> bytes:
         head, weights = kernel_page(desk.model(asked), asked)
