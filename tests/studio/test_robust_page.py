@@ -53,7 +53,7 @@ def test_a_killed_server_is_noticed_and_the_page_goes_on_where_it_was(browser: A
     server = started(tmp_path, port)
     hash_ = "#/home?model=zoo:tutorial-cifar&picture=sample:cat"
     try:
-        with kit.visit(browser, server, hash_, allowed="ERR_CONNECTION|WebSocket connection|403") as page:
+        with kit.visit(browser, server, hash_, allowed="net::ERR_|WebSocket connection|403") as page:
             rows = page.locator("section[aria-labelledby=answer] li")
             rows.first.wait_for()
             before = rows.all_inner_texts()
