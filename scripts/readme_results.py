@@ -1,4 +1,4 @@
-"""benchmarks/results/*.json -> the tables between the result marks of README.md. No number there is typed by hand.
+"""benchmarks/results/*.json -> README's short table, the whole ones of docs/measured.md. No number is typed by hand.
 
 A result file holds {"name", "when" (ISO 8601), "machine", "versions": {library: version}, "rows": [{column: value}]}
 and, if it likes, "note" (a sentence under the table). Columns are the rows' keys in order; floats keep four significant
@@ -8,22 +8,44 @@ digits.
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.headlines import headlines  # noqa: E402  (the project's folder is not on the path of a script)
+
 BEGIN, END = "<!-- results:begin -->", "<!-- results:end -->"
 NOTHING = "*Nothing measured yet: `make bench` writes this.*"
 
 
-def renewed(readme: str, results: Path) -> str:
-    """README's text, folder of result files -> the text with its tables written anew."""
-    before, mark, rest = readme.partition(BEGIN)
+def short(page: str, results: Path) -> str:
+    """README's text, folder of result files -> the text with its table of headlines written anew."""
+    docs = documents(results)
+    days = sorted({doc["when"][:10] for doc in docs.values()})
+    machines = sorted({doc["machine"] for doc in docs.values()})
+    measured = f"<sub>{', '.join(machines)}, {' to '.join(dict.fromkeys((days[0], days[-1])))}.</sub>" if docs else ""
+    return between(page, "\n\n".join([table(headlines(docs)), measured]) if docs else NOTHING)
+
+
+def whole(page: str, results: Path) -> str:
+    """docs/measured.md's text, folder of result files -> the text with every table written anew."""
+    return between(page, "\n\n".join(section(doc) for doc in documents(results).values()) or NOTHING)
+
+
+def documents(results: Path) -> dict[str, dict[str, Any]]:
+    """Folder -> its result files by name."""
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(results.glob("*.json"))}
+
+
+def between(page: str, body: str) -> str:
+    """Page -> the page with another text between its result marks."""
+    before, mark, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (mark and end):
-        raise SystemExit(f"README.md has no place for the results: it needs the lines {BEGIN} and {END}.")
-    docs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(results.glob("*.json"))]
-    body = "\n\n".join(section(doc) for doc in docs) or NOTHING
+        raise SystemExit(f"The page has no place for the results: it needs the lines {BEGIN} and {END}.")
     return f"{before}{BEGIN}\n\n{body}\n\n{END}{after}"
 
 
@@ -32,7 +54,7 @@ def section(doc: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in doc["versions"].items())
     measured = ". ".join(part for part in (doc["when"][:10], doc["machine"], versions) if part)
     note = [doc["note"]] if doc.get("note") else []
-    return "\n\n".join([f"**{doc['name']}**", table(doc["rows"]), *note, f"<sub>{measured}.</sub>"])
+    return "\n\n".join([f"## {doc['name']}", table(doc["rows"]), *note, f"<sub>{measured}.</sub>"])
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -58,8 +80,9 @@ def cell(value: object) -> str:
 
 
 def main() -> None:
-    path = ROOT / "README.md"
-    path.write_text(renewed(path.read_text(encoding="utf-8"), ROOT / "benchmarks" / "results"), encoding="utf-8")
+    for name, written in (("README.md", short), ("docs/measured.md", whole)):
+        path = ROOT / name
+        path.write_text(written(path.read_text(encoding="utf-8"), ROOT / "benchmarks" / "results"), encoding="utf-8")
 
 
 if __name__ == "__main__":
