@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
+from cutaway.dataset.encoded import EncodedStore
 from cutaway.dataset.folder import FolderStore, file_stamp, list_folder
 from cutaway.dataset.layout import TABLES, File, Listing, Skipped
 from cutaway.dataset.places import build_once
 from cutaway.dataset.samples import Sample
 from cutaway.dataset.words import is_picture_name, shown
 from cutaway.errors import BadInput, BadPicture
-from cutaway.image import Image, InputContract
 
 BROKEN = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError)
 MOST_BYTES = 512 * 2**20
@@ -31,27 +31,16 @@ LEAVES = "leaves the folder it is unpacked in"
 
 
 @dataclass(frozen=True, slots=True)
-class ZipStore:
+class ZipStore(EncodedStore):
     """Members of a zip, read in place; `Sample.at` is the member's place in the zip's own list."""
 
     archive: str
 
-    def read(self, sample: Sample, target_px: int | None = None) -> Image:
-        """Sample -> its picture. Raises BadPicture with the sample's name."""
-        from cutaway.image.read import decode
-
-        return decode(self._content(sample), sample.name, target_px)
-
-    def read_fitted(self, sample: Sample, contract: InputContract) -> Image:
-        """Sample, contract -> its picture at the contract's size. Raises BadPicture with the sample's name."""
-        from cutaway.image.fit import decode_fitted
-
-        return decode_fitted(self._content(sample), sample.name, contract)
-
     def stamp(self, sample: Sample) -> str:
         return _member_stamp(self.archive, sample)
 
-    def _content(self, sample: Sample) -> bytes:
+    def content(self, sample: Sample) -> bytes:
+        """Sample -> the bytes of its file. Raises BadPicture with the sample's name."""
         try:
             opened = _open_zip(self.archive, file_stamp(self.archive))
             return opened.read(opened.infolist()[int(sample.at)])
@@ -60,27 +49,16 @@ class ZipStore:
 
 
 @dataclass(frozen=True, slots=True)
-class TarStore:
+class TarStore(EncodedStore):
     """Members of a plain tar, read in place; `Sample.at` is 'offset:bytes'."""
 
     archive: str
 
-    def read(self, sample: Sample, target_px: int | None = None) -> Image:
-        """Sample -> its picture. Raises BadPicture with the sample's name."""
-        from cutaway.image.read import decode
-
-        return decode(self._content(sample), sample.name, target_px)
-
-    def read_fitted(self, sample: Sample, contract: InputContract) -> Image:
-        """Sample, contract -> its picture at the contract's size. Raises BadPicture with the sample's name."""
-        from cutaway.image.fit import decode_fitted
-
-        return decode_fitted(self._content(sample), sample.name, contract)
-
     def stamp(self, sample: Sample) -> str:
         return _member_stamp(self.archive, sample)
 
-    def _content(self, sample: Sample) -> bytes:
+    def content(self, sample: Sample) -> bytes:
+        """Sample -> the bytes of its file. Raises BadPicture with the sample's name."""
         offset, size = map(int, str(sample.at).split(":"))
         try:
             with open(self.archive, "rb") as file:  # noqa: PTH123

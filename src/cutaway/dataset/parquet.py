@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from cutaway.dataset.columns import BYTES_COLUMNS, PICTURE_COLUMNS, Columns, choose, folds, indexed, label_names
+from cutaway.dataset.encoded import EncodedStore
 from cutaway.dataset.folder import file_stamp
 from cutaway.dataset.path_table import from_columns
 from cutaway.dataset.samples import Dataset, Fold, Sample
 from cutaway.dataset.words import count, fold_of, shown
 from cutaway.errors import BadInput, BadPicture
-from cutaway.image import Image, InputContract
 
 
 @dataclass(frozen=True, slots=True)
-class ParquetStore:
+class ParquetStore(EncodedStore):
     """Encoded pictures in Parquet files; `Sample.at` counts rows over all files, `starts` says where each file begins.
 
     Rows are read by row group, lazily and once per process, so that a worker's copy of the store is a few names.
@@ -32,24 +32,13 @@ class ParquetStore:
     starts: tuple[int, ...]
     column: str
 
-    def read(self, sample: Sample, target_px: int | None = None) -> Image:
-        """Sample -> its picture. Raises BadPicture with the sample's name."""
-        from cutaway.image.read import decode
-
-        return decode(self._content(sample), sample.name, target_px)
-
-    def read_fitted(self, sample: Sample, contract: InputContract) -> Image:
-        """Sample, contract -> its picture at the contract's size. Raises BadPicture with the sample's name."""
-        from cutaway.image.fit import decode_fitted
-
-        return decode_fitted(self._content(sample), sample.name, contract)
-
     def stamp(self, sample: Sample) -> str:
         file, row = self._place(sample)
         stamp = file_stamp(file)
         return f"{stamp}|{self.column}|{row}" if stamp else ""
 
-    def _content(self, sample: Sample) -> bytes:
+    def content(self, sample: Sample) -> bytes:
+        """Sample -> the bytes of its file. Raises BadPicture with the sample's name."""
         file, row = self._place(sample)
         try:
             data = _row_bytes(file, file_stamp(file), self.column, row)
