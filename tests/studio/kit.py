@@ -25,6 +25,8 @@ ARGS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+# Seconds until what a page should show counts as missing; many, since a machine under load is slow and not wrong.
+PATIENCE = 60
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 # Chromium logs every refusal of the studio (400, told on the page in a sentence) as if it were a fault of the page.
 REFUSAL = re.compile(r"Failed to load resource: the server responded with a status of 400")
@@ -131,7 +133,7 @@ def visit(
     kept = re.compile(f"{REFUSAL.pattern}|{allowed}" if allowed else REFUSAL.pattern)
     opened = browser.new_context(viewport={"width": width, "height": height}, **context)
     page = opened.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE * 1000)
 
     def complain(text: str) -> None:
         if not kept.search(text):
@@ -153,7 +155,7 @@ def foreign(url: str, server: Studio) -> bool:
     return parts.scheme not in ("data", "blob", "about") and parts.netloc != urlsplit(server.address).netloc
 
 
-def until(page: Any, script: str, seconds: float = 15) -> None:
+def until(page: Any, script: str, seconds: float = PATIENCE) -> None:
     """Waits until JavaScript gives something true. (Playwright's own way takes `eval`, which the page forbids.)"""
     end = time.monotonic() + seconds
     while not page.evaluate(script):

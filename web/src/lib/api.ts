@@ -1,6 +1,10 @@
 // The studio's HTTP: typed by what the server says of itself (api.gen.ts), same origin, its cookie is the key.
 
 import type { paths, Remedy } from './api.gen';
+import { presence } from './presence.svelte';
+
+/** A studio that answers otherwise, but not this: how often it is asked before that is told. */
+const TRIES = 3;
 
 type Method = 'get' | 'post' | 'put' | 'delete';
 type With<M extends Method> = {
@@ -42,7 +46,7 @@ export class Told extends Error {
 }
 
 export function get<P extends With<'get'>>(path: P, options: Options<Params<P, 'get'>> = {}): Promise<Answer<P, 'get'>> {
-  return asked(path, { method: 'GET', signal: options.signal }, options.params).then(json<Answer<P, 'get'>>);
+  return asked(path, { method: 'GET', signal: options.signal }, options.params, json<Answer<P, 'get'>>);
 }
 
 export function post<P extends With<'post'>>(
@@ -50,25 +54,25 @@ export function post<P extends With<'post'>>(
   body?: Body<P, 'post'>,
   options: Options<Params<P, 'post'>> = {},
 ): Promise<Answer<P, 'post'>> {
-  return asked(path, sending(body, options.signal), options.params).then(json<Answer<P, 'post'>>);
+  return asked(path, sending(body, options.signal), options.params, json<Answer<P, 'post'>>);
 }
 
 export function del<P extends With<'delete'>>(
   path: P,
   options: Options<Params<P, 'delete'>> = {},
 ): Promise<Answer<P, 'delete'>> {
-  return asked(path, { method: 'DELETE', signal: options.signal }, options.params).then(json<Answer<P, 'delete'>>);
+  return asked(path, { method: 'DELETE', signal: options.signal }, options.params, json<Answer<P, 'delete'>>);
 }
 
 /** A dropped file or a webcam's picture -> its address, which model, picture and data values can name from now on. */
 export function upload(file: Blob, name: string, options: { signal?: AbortSignal } = {}): Promise<Answer<'/api/uploads', 'post'>> {
   const headers = { 'Content-Type': 'application/octet-stream', 'X-File-Name': encodeURIComponent(name) };
-  return asked('/api/uploads', { method: 'POST', body: file, headers, signal: options.signal }, {}).then(json<Answer<'/api/uploads', 'post'>>);
+  return asked('/api/uploads', { method: 'POST', body: file, headers, signal: options.signal }, {}, json<Answer<'/api/uploads', 'post'>>);
 }
 
 /** A POST that answers with a picture or other bytes. */
 export function blob<P extends With<'post'>>(path: P, body: Body<P, 'post'>, options: Options<Params<P, 'post'>> = {}): Promise<Blob> {
-  return asked(path, sending(body, options.signal), options.params).then((answer) => answer.blob());
+  return asked(path, sending(body, options.signal), options.params, (answer) => answer.blob());
 }
 
 /** Address with its values filled in: `{id}` in the path, all else after the `?`; null and undefined are left out. */
@@ -88,13 +92,20 @@ function sending(body: unknown, signal: AbortSignal | undefined): RequestInit {
   return { method: 'POST', signal, body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } };
 }
 
-async function asked(path: string, init: RequestInit, params: unknown): Promise<Response> {
-  const answer = await fetch(address(path, params ?? {}), { ...init, credentials: 'same-origin' }).catch((why) => {
-    if ((why as Error).name === 'AbortError') throw why;
-    throw new Told('The studio does not answer: is it still running in its terminal?', 'offline', 0);
-  });
-  if (!answer.ok) throw await told(answer);
-  return answer;
+/** A request whose answer does not come, or not whole, is made again when the studio answers again: until then it waits. */
+async function asked<T>(path: string, init: RequestInit, params: unknown, read: (answer: Response) => Promise<T>): Promise<T> {
+  for (let left = TRIES; left; ) {
+    try {
+      const answer = await fetch(address(path, params ?? {}), { ...init, credentials: 'same-origin' });
+      if (answer.ok) return await read(answer);
+      const why = await told(answer);
+      if (why.kind !== 'locked') throw why;
+    } catch (why) {
+      if (!(why instanceof TypeError)) throw why; // which is what fetch and its bodies give where the network fails
+    }
+    if (!(await presence.answers(init.signal ?? undefined))) left--;
+  }
+  throw new Told('The studio does not answer this: is it still running in its terminal?', 'offline', 0);
 }
 
 async function json<T>(answer: Response): Promise<T> {

@@ -89,7 +89,7 @@ describe('a job', () => {
 
   it('is found again once the server is back', async () => {
     vi.useFakeTimers();
-    vi.stubGlobal('fetch', vi.fn().mockRejectedValueOnce(new TypeError()).mockResolvedValueOnce(new Response('{"id": "a1"}')));
+    vi.stubGlobal('fetch', vi.fn(async () => new Response('{"id": "a1"}')).mockRejectedValueOnce(new TypeError()));
     const job = new Job();
     job.follow('a1');
     const first = Source.last;

@@ -5,6 +5,7 @@
 import { type Edit, about } from './about';
 import type { About, PictureChange, RefusedHead } from './api.gen';
 import { type Answer, type Frame, type MapFrame, decoded } from './frame';
+import { presence } from './presence.svelte';
 
 /** Maps that a component wants: `key` names it among all, and comes back with each frame. */
 export interface Watch {
@@ -27,9 +28,6 @@ export class Live {
   answer = $state.raw<Answer | null>(null);
   /** Why the newest request was refused; null when it was answered. */
   refused = $state.raw<Refused | null>(null);
-  connected = $state(false);
-  /** Whether a connection was lost that had been there. */
-  lost = $state(false);
   /** Requests answered so far, and the milliseconds from asking to the last frame of the newest. */
   count = 0;
   took = 0;
@@ -141,8 +139,6 @@ export class Live {
     socket.binaryType = 'arraybuffer';
     this.#socket = socket;
     socket.onopen = () => {
-      this.connected = true;
-      this.lost = false;
       this.#fails = 0;
       this.#busy = false;
       this.#sent = '';
@@ -153,9 +149,8 @@ export class Live {
       if (this.#socket !== socket) return;
       this.#socket = null;
       this.#busy = false;
-      this.lost ||= this.connected || this.#fails > 0;
-      this.connected = false;
-      setTimeout(() => this.#socket ?? (this.#wish && this.#connect()), AGAIN[Math.min(this.#fails++, AGAIN.length - 1)]);
+      const pause = new Promise((done) => setTimeout(done, AGAIN[Math.min(this.#fails++, AGAIN.length - 1)]));
+      void Promise.all([presence.answers(), pause]).then(() => this.#socket ?? (this.#wish && this.#connect()));
     };
   }
 
