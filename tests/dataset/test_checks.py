@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +10,7 @@ import pytest
 from cutaway.dataset import Dataset, Sample
 from cutaway.dataset.checks import KINDS, check, checking
 from cutaway.dataset.duplicates import Duplicate
-from cutaway.dataset.evidence import Evidence, evidence_of
-from cutaway.dataset.pixels import PixelSet
+from cutaway.dataset.evidence import Evidence
 from cutaway.dataset.quarantine import LEFT_OUT, REASONS
 from cutaway.errors import BadInput, BadPicture
 from cutaway.events import Progress
@@ -359,27 +357,3 @@ def test_evidence_of_another_length_is_refused() -> None:
 
     with pytest.raises(BadInput, match="one row per picture: sha256s has 119 for 120"):
         check(dataset, dataclasses.replace(evidence, sha256s=evidence.sha256s[1:]))
-
-
-def test_evidence_of_a_pixel_set_has_black_rows_for_what_failed(tmp_path: Path) -> None:
-    stored = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
-    (tmp_path / "pixels").write_bytes(stored.tobytes())
-    failure = BadPicture("b", "empty", "0 bytes")
-    pixels = PixelSet(
-        file=tmp_path / "pixels",
-        size=(4, 4),
-        place=np.array([1, -1, 0]),
-        names=("a", "b", "c"),
-        sha256s=("x", None, "y"),
-        stored_sizes=np.array([[4, 4], [0, 0], [5, 4]], np.int32),
-        notes=((), (), ()),
-        failures=(failure,),
-    )
-
-    found = evidence_of(pixels, np.ones((2, 3), np.float32))
-
-    assert (found.pixels == np.stack([stored[1], np.zeros_like(stored[0]), stored[0]])).all()
-    assert found.sha256s == ("x", "", "y")
-    assert found.failures == (failure,)
-    assert found.features is not None
-    assert found.features.tolist() == [[1, 1, 1], [0, 0, 0], [1, 1, 1]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from skimage import data
 from skimage.feature import hog
 
 from cutaway.dataset.features import WIDTH, extracting_features, features
@@ -21,6 +22,22 @@ def test_edges_then_colours() -> None:
     levels, _ = np.histogramdd(PICTURES[0].reshape(-1, 3), bins=(4, 4, 4), range=[(0, 256)] * 3)
     np.testing.assert_allclose(row[:1764], edges, atol=1e-5)
     np.testing.assert_allclose(row[1764:], np.sqrt(levels.ravel() / 4096), atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(96, 96), (40, 71), (33, 64)])
+def test_edges_of_many_photos_are_those_of_scikit_image_one_by_one(shape: tuple[int, int]) -> None:
+    """Flat parts, straight edges and noise; what is left beside the last whole cell does not count on either side."""
+    photos = [data.astronaut(), data.coffee(), np.repeat(data.checkerboard()[..., None], 3, 2), data.chelsea()]
+    pictures = np.stack([photo[50 : 50 + shape[0], 60 : 60 + shape[1]] for photo in photos] * 5)  # more than a batch
+    whole = [side - side % 8 for side in shape]
+
+    rows = features(pictures)
+
+    for picture, row in zip(pictures, rows, strict=True):
+        gray = (picture @ LUMA / 255)[: whole[0], : whole[1]]
+        cell = (whole[0] // 8, whole[1] // 8)
+        edges = hog(gray, orientations=9, pixels_per_cell=cell, cells_per_block=(2, 2))
+        np.testing.assert_allclose(row[:1764], edges, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (28, 28), (32, 32), (50, 97)])

@@ -48,6 +48,16 @@ def test_no_picture_is_touched(shapes: Path) -> None:
     assert {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in shapes.rglob("*") if p.is_file()} == before
 
 
+def test_unchanged_pictures_are_not_looked_over_again(shapes: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = ca.check(str(spoilt(shapes)))
+    for work in ("finding_duplicates", "classical_features", "checking"):
+        monkeypatch.setattr(f"cutaway.verbs.look_over.{work}", lambda *_: pytest.fail("looked over again"))
+
+    assert ca.check(str(shapes)) == one
+    with pytest.raises(pytest.fail.Exception, match="looked over again"):
+        ca.check(str(shapes), seed=1)
+
+
 def test_findings_come_as_events_too(shapes: Path) -> None:
     seen = list(ca.check.stream(str(spoilt(shapes))))
     told = [(e.kind, e.text) for e in seen if isinstance(e, Found)]

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cutaway.dataset.duplicates import Duplicate
-from cutaway.dataset.pixels import PixelSet
 from cutaway.dataset.samples import Dataset
 from cutaway.errors import BadInput, BadPicture
 
@@ -34,42 +33,6 @@ class Evidence:
     """Format of the content as Pillow names it ("JPEG"), "" where unknown; () skips the check of endings."""
     features: NDArray[np.float32] | None = None
     copies: tuple[Duplicate, ...] | None = None
-
-
-def evidence_of(
-    pixels: PixelSet,
-    features: NDArray[np.float32] | None = None,
-    copies: tuple[Duplicate, ...] | None = None,
-    formats: tuple[str, ...] = (),
-    batch: int = 4096,
-) -> Evidence:
-    """Pixel set of whole pictures (fit "squash"), perhaps features, copies and formats -> Evidence.
-
-    `features` have a row for every picture, or one for every picture that could be read. Where all could be read the
-    pixels stay on disk; else they are gathered in memory, with black rows for the others.
-    """
-    count = len(pixels)
-    whole = pixels.pixels if pixels.ok.all() else np.zeros(pixels.shape, np.uint8)
-    read = np.nonzero(pixels.ok)[0]
-    if len(read) < count:
-        for start in range(0, len(read), batch):
-            part = read[start : start + batch]
-            whole[part] = pixels.rows(part)
-    if features is not None and len(features) == len(read) < count:
-        rows = np.zeros((count, features.shape[1]), np.float32)
-        rows[read] = features
-        features = rows
-    return Evidence(
-        pixels=whole,
-        ok=pixels.ok,
-        failures=pixels.failures,
-        sha256s=tuple(digest or "" for digest in pixels.sha256s),
-        stored_sizes=pixels.stored_sizes.astype(np.int64),
-        notes=pixels.notes,
-        formats=formats,
-        features=features,
-        copies=copies,
-    )
 
 
 def check_alignment(dataset: Dataset, evidence: Evidence) -> None:

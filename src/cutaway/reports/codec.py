@@ -1,4 +1,4 @@
-"""Report <-> JSON, field by field from the types in report.py, so that a new field needs no line here.
+"""Report, or any dataclass of such fields, <-> JSON, field by field from its types: a new field needs no line here.
 
 JSON has no NaN and no infinity: a number that is not finite is written as null and read back as NaN.
 """
@@ -11,7 +11,7 @@ import json
 import math
 import types
 import typing
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from cutaway.errors import BadInput
 from cutaway.reports.report import Report
@@ -19,19 +19,28 @@ from cutaway.reports.report import Report
 REMEDY = "it was written by another version of Cutaway or edited by hand, so make the report again"
 
 
-def to_json(report: Report) -> str:
+Value = TypeVar("Value")
+
+
+def to_json(value: Any) -> str:
     """Report -> JSON text, one field per line at the top, equal after `from_json` (finite numbers exactly)."""
-    fields = (f"{json.dumps(name)}: {_dumped(value)}" for name, value in _plain(report).items())
+    fields = (f"{json.dumps(name)}: {_dumped(value)}" for name, value in _plain(value).items())
     return "{\n" + ",\n".join(fields) + "\n}\n"
 
 
 def from_json(text: str) -> Report:
     """JSON text of `to_json` -> the Report. Raises BadInput in one sentence that names the field."""
+    return typed_from_json(text, Report)
+
+
+def typed_from_json(text: str, kind: type[Value]) -> Value:
+    """JSON text of `to_json`, the dataclass it was -> the value. Raises BadInput as `from_json` does."""
+    what = kind.__name__.lower()
     try:
         data = json.loads(text)
     except ValueError as error:
-        raise BadInput(f"A report must be JSON text. Got something else ({error}): {REMEDY}.") from None
-    return cast(Report, _typed(data, Report, "report"))
+        raise BadInput(f"A {what} must be JSON text. Got something else ({error}): {REMEDY}.") from None
+    return cast(Value, _typed(data, kind, what))
 
 
 def _dumped(value: Any) -> str:

@@ -49,9 +49,6 @@ def _run(options: CheckOptions) -> Generator[Event, None, CheckResult]:
     import numpy as np
 
     from cutaway.dataset.cache import fill
-    from cutaway.dataset.checks import checking
-    from cutaway.dataset.content import formats
-    from cutaway.dataset.evidence import evidence_of
     from cutaway.dataset.places import cache_folder
     from cutaway.dataset.quarantine import write_quarantine
     from cutaway.dataset.scan import open_dataset
@@ -60,10 +57,10 @@ def _run(options: CheckOptions) -> Generator[Event, None, CheckResult]:
     from cutaway.image import InputContract
     from cutaway.training.embed import embed
     from cutaway.training.run_folder import RunFolder
+    from cutaway.verbs.look_over import SMALL_PX, look_over
     from cutaway.verbs.out import must_be_writable
     from cutaway.verbs.plan import open_backbone
     from cutaway.verbs.report_files import THUMBNAIL_PX, finding_names
-    from cutaway.verbs.survey import LABELS_CHECKED, SMALL_PX, classical_features
 
     stem = re.sub(r"[^\w.-]+", "-", Path(options.data.rstrip("/")).name).strip("-.") or "photos"
     folder = RunFolder(Path(options.out or f"check-{stem}"))
@@ -79,10 +76,7 @@ def _run(options: CheckOptions) -> Generator[Event, None, CheckResult]:
         pictures = fitted.take(good)
         shas = [str(s) for s in pictures.sha256s]
         features[good] = yield from embed(backbone, pictures.rows, shas, cache=cache_folder())
-    elif len(dataset) <= LABELS_CHECKED:
-        features = yield from classical_features(seen)
-    evidence = evidence_of(seen, features, formats=formats(dataset))
-    findings = yield from checking(dataset, evidence, options.seed)
+    findings = (yield from look_over(dataset, seen, options.seed, features)).findings
     for finding in findings:
         yield Found(finding.kind, finding.text, finding.names)
 

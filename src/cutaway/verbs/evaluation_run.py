@@ -53,7 +53,7 @@ def evaluate_on(options: EvaluateOptions) -> Generator[Event, None, Evaluation]:
         yield Note(f"{len(dataset) - len(keep)} of {len(dataset):,} pictures could not be read and were left out.")
     if not keep:
         raise BadInput(f"None of the {len(dataset)} pictures of {options.data} can be read; nothing was measured.")
-    seen = Survey(dataset.take(keep), pixels.take(keep), (), None, ())
+    seen = Survey(dataset.take(keep), pixels.take(keep), (), ())
     learnt = _folds_of_run(seen, run)
     if not own_folds:
         seen, fold = _by_folds_of_run(seen, learnt, options)

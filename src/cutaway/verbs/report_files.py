@@ -27,13 +27,14 @@ from cutaway.reports.diagnosis import LEAKS_LEFT_OUT, diagnose
 from cutaway.reports.metrics import fit_temperature
 from cutaway.training.loop import Fitted
 from cutaway.verbs.environment import environment, peak_memory_mb
+from cutaway.verbs.look_over import classical_features
 from cutaway.verbs.preview import augmentation_sheet
-from cutaway.verbs.survey import Survey, classical_features
+from cutaway.verbs.survey import Survey
 
 if TYPE_CHECKING:
     from cutaway.verbs.training_run import Desk
 
-RIVAL_TRAIN, RIVAL_TEST = 4_000, 2_000  # pictures the classical rival learns from and is asked: 2 ms each
+RIVAL_TRAIN, RIVAL_TEST = 4_000, 2_000  # pictures the classical rival learns from and is asked
 THUMBNAIL_PX = 128
 MOST_THUMBNAILS = 600  # 600 x 5 kB keeps the page under 5 MB
 
@@ -76,11 +77,8 @@ def _rivals(seen: Survey) -> Generator[Event, None, tuple[Baseline, ...]]:
     plain = majority(seen.labels(train_at), seen.labels(asked_at))
     learnt_at = train_at[stratified_rows(seen.labels(train_at), RIVAL_TRAIN)]
     asked_at = asked_at[stratified_rows(seen.labels(asked_at), RIVAL_TEST)]
-    if seen.features is not None:
-        learnt, asked = seen.features[learnt_at], seen.features[asked_at]
-    else:
-        both = yield from classical_features(seen.pixels, np.concatenate([learnt_at, asked_at]))
-        learnt, asked = both[: len(learnt_at)], both[len(learnt_at) :]
+    both = yield from classical_features(seen.pixels, np.concatenate([learnt_at, asked_at]))
+    learnt, asked = both[: len(learnt_at)], both[len(learnt_at) :]
     return plain, classical(learnt, seen.labels(learnt_at), asked, seen.labels(asked_at))
 
 

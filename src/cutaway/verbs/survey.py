@@ -12,36 +12,28 @@ from numpy.typing import NDArray
 
 from cutaway.dataset import FOLDS, Dataset, Fold
 from cutaway.dataset.cache import fill
-from cutaway.dataset.checks import checking
-from cutaway.dataset.content import formats
-from cutaway.dataset.duplicates import Duplicate, finding_duplicates, groups
-from cutaway.dataset.evidence import Evidence
-from cutaway.dataset.features import extracting_features
+from cutaway.dataset.duplicates import Duplicate, groups
+from cutaway.dataset.known import Known
 from cutaway.dataset.pixels import PixelSet
 from cutaway.dataset.quarantine import quarantined, read_quarantine
 from cutaway.dataset.scan import must_be_trainable, open_dataset
 from cutaway.dataset.splits import split, split_notes
-from cutaway.engine.shrink import shrink
 from cutaway.errors import BadInput
 from cutaway.events import Event, Note
 from cutaway.image import InputContract
 from cutaway.reports import Finding
+from cutaway.verbs.look_over import look_over
 
-SMALL_PX = 64  # what the checks look at
-CLASSICAL_PX = 96  # what histograms and edges are taken from
 CHECKED = 100_000  # copies are looked for among this many pictures; beyond, the squashed copies alone need gigabytes
-LABELS_CHECKED = 5_000  # doubtful labels need features of every picture: 5 ms each
-_CHUNK = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Survey:
-    """Readable pictures with folds, aligned with `pixels`; what was found; classical features where needed."""
+    """Readable pictures with folds, aligned with `pixels`, and what was found."""
 
     dataset: Dataset
     pixels: PixelSet
     findings: tuple[Finding, ...]
-    features: NDArray[np.float32] | None
     notes: tuple[str, ...]
 
     def at(self, fold: Fold) -> NDArray[np.int64]:
@@ -88,64 +80,20 @@ def survey(
     """
     pixels = yield from fill(dataset, contract)
     must_be_trainable(dataset, pixels.failures)
-    small = shrunk(pixels, SMALL_PX) if len(dataset) <= CHECKED else None
-    copies: tuple[Duplicate, ...] = ()
     notes: list[str] = []
-    findings: tuple[Finding, ...] = ()
-    features = None
-    if small is not None:
-        shas = tuple(s or "" for s in pixels.sha256s)
-        sizes = pixels.stored_sizes.astype(np.int64)
-        copies = yield from finding_duplicates(small, pixels.ok, shas, sizes)
-        if len(dataset) <= LABELS_CHECKED:
-            features = yield from classical_features(pixels)
-        evidence = Evidence(
-            small,
-            pixels.ok,
-            pixels.failures,
-            shas,
-            sizes,
-            pixels.notes,
-            formats=formats(dataset),
-            features=features,
-            copies=copies,
-        )
-        findings = yield from checking(dataset, evidence, seed)
+    known = Known((), ())
+    if len(dataset) <= CHECKED:
+        known = yield from look_over(dataset, pixels, seed)
     else:
         notes.append(f"Copies were not looked for: {len(dataset):,} pictures are more than {CHECKED:,}.")
-    kept = _kept(dataset, pixels, findings, notes)
-    group = _groups_of(kept, copies)
+    kept = _kept(dataset, pixels, known.findings, notes)
+    group = _groups_of(kept, known.copies)
     dataset, pixels = dataset.take(kept), pixels.take(kept)
-    features = None if features is None else features[kept]
     dataset = split(dataset, seed=seed, val=val, test=test, groups=group, keys=pixels.sha256s)
     notes += split_notes(dataset)
     for text in notes:
         yield Note(text)
-    return Survey(dataset, pixels, findings, features, tuple(notes))
-
-
-def classical_features(
-    pixels: PixelSet, at: NDArray[np.int64] | None = None
-) -> Generator[Event, None, NDArray[np.float32]]:
-    """Pictures (all, or those `at`) -> float32 (n, D); rows of pictures that cannot be read are 0."""
-    at = np.arange(len(pixels)) if at is None else at
-    return (yield from extracting_features(shrunk(pixels, CLASSICAL_PX, at)))
-
-
-def shrunk(pixels: PixelSet, side: int, at: NDArray[np.int64] | None = None) -> NDArray[np.uint8]:
-    """Pictures (all, or those `at`) -> uint8 (n, h, w, 3), both sides at most `side`; unreadable ones are black."""
-    at = np.arange(len(pixels)) if at is None else at
-    good = pixels.ok[at]
-    rows: NDArray[np.uint8] | None = None
-    for start in range(0, len(at), _CHUNK):
-        part = np.nonzero(good[start : start + _CHUNK])[0] + start
-        if not len(part):
-            continue
-        small = shrink(pixels.rows(at[part]), side)
-        if rows is None:
-            rows = np.zeros((len(at), *small.shape[1:]), np.uint8)
-        rows[part] = small
-    return np.zeros((len(at), 8, 8, 3), np.uint8) if rows is None else rows
+    return Survey(dataset, pixels, known.findings, tuple(notes))
 
 
 def _kept(dataset: Dataset, pixels: PixelSet, findings: tuple[Finding, ...], notes: list[str]) -> list[int]:
