@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from cutaway.draw.colours import Range, painted, sequential
-from cutaway.draw.maps import LayerValues, averaged, chosen_channels, maps_blocks, silent_channels, summary_of, tile_of
+from cutaway.draw.maps import (
+    LayerValues,
+    averaged,
+    chosen_channels,
+    faint_channels,
+    maps_blocks,
+    silent_channels,
+    summary_of,
+    tile_of,
+)
 from cutaway.draw.scene import Block, Line, Raster, Words
 from cutaway.errors import BadInput
 
@@ -77,6 +86,12 @@ def test_scale_of_a_channel_of_a_layer_of_the_network() -> None:
     assert ends("channel") == [last, last]
     assert ends("layer") == [painted(np.array(1.0), Range(4, False)).tolist(), last]
     assert ends("network")[1] == painted(np.array(4.0), Range(8, False)).tolist()
+
+
+def test_a_channel_far_below_the_others_is_faint_unless_it_is_silent() -> None:
+    values = np.array([[[5.0, -9.0]], [[0.008, 0.0]], [[0.01, 0.0]], [[0.0, 0.0]], [[np.nan, 1e-4]], [[np.inf, 1.0]]])
+    assert faint_channels(values).tolist() == [False, True, False, False, True, False]
+    assert not faint_channels(np.zeros((2, 1, 3))).any()
 
 
 def test_legend_numbers_silent_channels_and_what_is_left_out_are_written() -> None:

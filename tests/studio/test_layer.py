@@ -80,6 +80,9 @@ def test_maps_tell_range_and_silent_channels(client: TestClient) -> None:
     made = next(layer["name"] for layer in edited["layers"] if layer["name"].startswith("relu1_"))
     silent = asked(client, "/layer/maps", layer=made, picture=PICTURE, edits=off)["silent"]
     assert {0, 3} <= set(silent)
+    hardly = [{**off[0], "factor": 1e-5}]
+    faint = asked(client, "/layer/maps", layer=made, picture=PICTURE, edits=hardly)
+    assert (set(faint["faint"]) >= {0, 3}, {0, 3} & set(faint["silent"])) == (True, set())
     why = asked(client, "/layer/why", layer=made, picture=PICTURE, edits=off, channels=[0, 3])
     assert [one["channel"] for one in why] == [0, 3]
     assert all(one["sentence"].startswith(f"Channel {one['channel']} of {made}") for one in why)

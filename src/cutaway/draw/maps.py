@@ -42,6 +42,8 @@ DEFAULT_CHANNELS = 10
 # of 32, 16, 8 and 4, so that nearly all maps are enlarged to one and the same size.
 _TILES = ((5, 224.0, 5), (20, 112.0, 10), (10**9, 56.0, 20))
 GAP = 7.0
+FAINT = 1e-3
+"""A channel below this share of the layer's largest value: colours have 256 steps, so that it looks empty."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,6 +86,15 @@ def silent_channels(values: NDArray[Any]) -> NDArray[np.bool_]:
     flat = values.reshape(len(values), -1)
     constant = (flat.max(1) == flat.min(1)) & (flat.shape[1] > 1)
     found: NDArray[np.bool_] = (constant | ~flat.any(1)) & np.isfinite(flat).all(1)
+    return found
+
+
+def faint_channels(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """(C, H, W) -> (C,): whether a channel that is not silent looks empty beside the others: its values stay below
+    FAINT of the layer's largest one."""
+    size = np.abs(np.nan_to_num(values.reshape(len(values), -1), posinf=np.inf, neginf=-np.inf)).max(1)
+    finite = size[np.isfinite(size)]
+    found: NDArray[np.bool_] = (size < FAINT * (finite.max() if finite.size else 0.0)) & ~silent_channels(values)
     return found
 
 

@@ -3052,11 +3052,13 @@ export interface components {
         /**
          * MapsTold
          * @description A layer's values on the picture: range and mean of the finite ones, and its silent channels, which are zero or
-         *     the same everywhere. Null where no value is finite.
+         *     the same everywhere; `faint`: those that look empty beside the others. Null where no value is finite.
          */
         MapsTold: {
             /** Channels */
             channels: number;
+            /** Faint */
+            faint: number[];
             /** High */
             high: number | null;
             /** Low */

@@ -126,7 +126,7 @@ def _weights(of: WeightStats) -> WeightArray:
 
 
 def _maps(desk: Desk, asked: LayerRequest) -> MapsTold:
-    from cutaway.draw.maps import summary_of
+    from cutaway.draw.maps import faint_channels, summary_of
     from cutaway.errors import BadInput
     from cutaway.studio.live import value_of
 
@@ -135,9 +135,10 @@ def _maps(desk: Desk, asked: LayerRequest) -> MapsTold:
     if values is None:
         raise BadInput(f"{asked.layer} gives no maps: its value is a size or a number, or the edits took it out.")
     told = summary_of(values)
+    faint = faint_channels(values).nonzero()[0].tolist() if values.ndim == 3 else ()
     return MapsTold(
         channels=len(values) if values.ndim == 3 else 1, low=_finite(told.min), high=_finite(told.max),
-        mean=_finite(told.mean), silent=told.silent, not_finite=told.not_finite,
+        mean=_finite(told.mean), silent=told.silent, faint=tuple(faint), not_finite=told.not_finite,
     )  # fmt: skip
 
 

@@ -79,13 +79,14 @@ class LayerSheet(BaseModel):
 
 class MapsTold(BaseModel):
     """A layer's values on the picture: range and mean of the finite ones, and its silent channels, which are zero or
-    the same everywhere. Null where no value is finite."""
+    the same everywhere; `faint`: those that look empty beside the others. Null where no value is finite."""
 
     channels: int
     low: float | None
     high: float | None
     mean: float | None
     silent: tuple[int, ...]
+    faint: tuple[int, ...]
     not_finite: int
 
 

@@ -8,7 +8,7 @@ import { score } from './score';
 import { seen, windowOf } from './sight';
 import { strongest } from './strongest';
 import { inSight, moved, placeOf, spotAt, tilesFor, totalHeight } from './tiles';
-import { around, linesOf, treeOf } from './tree';
+import { around, firstOpened, linesOf, treeOf } from './tree';
 import { home, inView, into, neighbour, whole } from './view';
 
 const axis = (lows: number[], highs: number[], step: number) => ({ lows, highs, step });
@@ -100,6 +100,7 @@ describe('outline', () => {
   });
   test('opened lines and a search', () => {
     expect(linesOf(tree, new Set()).length).toBe(3);
+    expect([3, 5, 9].map((most) => linesOf(tree, firstOpened(tree, most)).length)).toEqual([3, 5, 9]);
     expect(linesOf(tree, new Set(['layer1', 'layer1.1'])).map((twig) => twig.path)).toEqual(['conv1', 'layer1', 'layer1.0', 'layer1.1', 'layer1.1.conv1', 'layer1.1.bn1', 'head.fc']);
     expect(linesOf(tree, new Set(), 'bn1').map((twig) => twig.path)).toEqual(['layer1.0.bn1', 'layer1.1.bn1']);
     expect(around('a.b.c')).toEqual(['a', 'a.b', 'a.b.c']);

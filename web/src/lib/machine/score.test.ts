@@ -76,6 +76,19 @@ describe('score', () => {
     expect(brackets.map(({ block, begins, ends }) => [block, begins, ends])).toEqual([['block', true, false], ['block', false, true]]);
   });
 
+  test('bars lie below the lowest lane of their blocks and never on each other', () => {
+    const boxes = [box('a', 0), box('b', 1), box('c', 1, 1), box('d', 2)];
+    const edges = [edge('a', 'b'), edge('a', 'c'), edge('b', 'd'), edge('c', 'd')];
+    const inside: Record<string, string[]> = { b: ['mixed', 'mixed.one'], c: ['mixed', 'mixed.two'], d: ['mixed'] };
+    const { brackets, places, height } = score(boxes, edges, 4, (name) => inside[name] ?? []);
+    const at = Object.fromEntries(brackets.map((bar) => [bar.label, bar]));
+    expect(Object.keys(at).sort()).toEqual(['mixed', 'one', 'two']);
+    expect(at.one!.y).toBeGreaterThan(places.get('b')!.words);
+    expect(at.one!.y).toBeLessThan(places.get('c')!.y);
+    expect(at.two!.y).toBeGreaterThan(places.get('c')!.words);
+    expect([at.mixed!.y - at.two!.y, height > at.mixed!.y]).toEqual([20, true]);
+  });
+
   test('nothing, one box, and 400 of them', () => {
     expect(score([], [], 4).places.size).toBe(0);
     expect(score([box('only', 0)], [], 4).places.size).toBe(2);

@@ -60,9 +60,10 @@ export interface Score {
 
 interface Line {
   lanes: number;
+  /** How many bars lie below each of them. */
+  bars: number[];
   /** Channels that are used here, the one nearest to the boxes first. */
   tracks: number[];
-  bars: number;
   top: number;
   /** Wires that go on to the next line, the topmost first. */
   over: string[];
@@ -79,11 +80,15 @@ export function score(boxes: readonly Drawn[], edges: readonly Edge[], columns: 
   const laneOf = (name: string) => at.get(name)?.box.lane ?? 0;
   const known = bundled(wired.filter((edge) => at.has(edge.source) && at.has(edge.target)), (name) => at.get(name)!.box.rank);
 
-  const lines: Line[] = Array.from({ length: 1 + Math.max(0, ...all.map((b) => rowOf(b.name))) }, () => ({ lanes: 1, tracks: [], bars: 0, top: 0, over: [] }));
+  const lines: Line[] = Array.from({ length: 1 + Math.max(0, ...all.map((b) => rowOf(b.name))) }, () => ({ lanes: 1, bars: [], tracks: [], top: 0, over: [] }));
   for (const box of all) {
     const line = lines[rowOf(box.name)]!;
     line.lanes = Math.max(line.lanes, box.lane + 1);
-    line.bars = Math.max(line.bars, held(box.name).length);
+  }
+  const bars = barsOf([...at.values()], held);
+  for (const { row, lane, slot } of bars) {
+    const line = lines[row]!;
+    line.bars[lane] = Math.max(line.bars[lane] ?? 0, slot + 1);
   }
   for (const edge of known) {
     const last = rowOf(edge.target);
@@ -102,9 +107,9 @@ export function score(boxes: readonly Drawn[], edges: readonly Edge[], columns: 
     line.over = [...new Set(line.over)].sort((a, b) => height(a) - height(b));
     line.top = top;
     side = Math.max(side, 14 + apart(line) * line.over.length);
-    top += line.lanes * LANE + head(line) + line.bars * BAR + (line.over.length ? 10 + spread(line) * line.over.length : 0);
+    top += laneTop(line, line.lanes) + head(line) + (line.over.length ? 10 + spread(line) * line.over.length : 0);
   }
-  const middle = (row: number, lane: number) => lines[row]!.top + lane * LANE + RISE + TALLEST / 2;
+  const middle = (row: number, lane: number) => lines[row]!.top + laneTop(lines[row]!, lane) + RISE + TALLEST / 2;
 
   const places = new Map<string, Place>();
   for (const { box, row, column } of at.values()) {
@@ -117,7 +122,7 @@ export function score(boxes: readonly Drawn[], edges: readonly Edge[], columns: 
   return {
     places,
     wires: known.map((edge) => wire(edge, sheet, laneOf)).sort((a, b) => Number(b.skip) - Number(a.skip)),
-    brackets: brackets(all, places, lines, side, held),
+    brackets: brackets(bars, lines, side),
     width: 2 * side + across * PITCH,
     height: top + MARGIN,
   };
@@ -163,6 +168,11 @@ function height(key: string): number {
   return Number(key.slice(0, key.indexOf(' ')));
 }
 
+/** From the top of a line to that of a lane; bars lie below the lowest lane of their blocks. */
+function laneTop(line: Line, lane: number): number {
+  return lane * LANE + line.bars.slice(0, lane).reduce((sum, bars) => sum + (bars ?? 0) * BAR, 0);
+}
+
 function head(line: Line): number {
   return line.tracks.length ? line.tracks.length * TRACK + 8 : 0;
 }
@@ -205,7 +215,7 @@ function wire(edge: Edge, { lines, places, across, side, middle }: Sheet, laneOf
 }
 
 function track(line: Line, channel: number): number {
-  return line.top + line.lanes * LANE + line.tracks.indexOf(channel) * TRACK;
+  return line.top + laneTop(line, line.lanes - 1) + LANE + line.tracks.indexOf(channel) * TRACK;
 }
 
 /** Over the end of a line: out to the right, back below it, in again from the left; none crosses another. */
@@ -218,28 +228,52 @@ function turn(line: Line, key: string, [start, end]: Point, next: number, [leave
   return [[right, leaves], [right, below], [left, below], [left, enters]];
 }
 
-function brackets(boxes: readonly Drawn[], places: Map<string, Place>, lines: Line[], side: number, held: (name: string) => readonly string[]): Bracket[] {
-  const found = new Map<string, { block: string; outer: string; depth: number; row: number; first: number; last: number }>();
-  const rows = new Map<string, [number, number]>();
-  for (const box of boxes) {
-    const place = places.get(box.name)!;
+/** One line's part of an opened block: the lane below which its bar lies, and which of the bars there it is. */
+interface Bar {
+  block: string;
+  outer: string;
+  depth: number;
+  row: number;
+  lane: number;
+  slot: number;
+  first: number;
+  last: number;
+}
+
+function barsOf(boxes: readonly { box: Drawn; row: number; column: number }[], held: (name: string) => readonly string[]): Bar[] {
+  const found = new Map<string, Bar>();
+  for (const { box, row, column } of boxes) {
     held(box.name).forEach((block, depth, all) => {
-      const key = `${place.row} ${block}`;
-      const there = found.get(key) ?? { block, outer: all[depth - 1] ?? '', depth, row: place.row, first: place.column, last: place.column };
-      found.set(key, { ...there, first: Math.min(there.first, place.column), last: Math.max(there.last, place.column) });
-      const [least, most] = rows.get(block) ?? [place.row, place.row];
-      rows.set(block, [Math.min(least, place.row), Math.max(most, place.row)]);
+      const key = `${row} ${block}`;
+      const there = found.get(key) ?? { block, outer: all[depth - 1] ?? '', depth, row, lane: 0, slot: 0, first: column, last: column };
+      found.set(key, { ...there, lane: Math.max(there.lane, box.lane), first: Math.min(there.first, column), last: Math.max(there.last, column) });
     });
   }
-  return [...found.values()].map(({ block, outer, depth, row, first, last }) => ({
-    block,
-    label: outer && block.startsWith(`${outer}.`) ? block.slice(outer.length + 1) : block,
-    x: side + first * PITCH + 5,
-    y: lines[row]!.top + lines[row]!.lanes * LANE + head(lines[row]!) + (lines[row]!.bars - 1 - depth) * BAR,
-    width: (last - first + 1) * PITCH - 10,
-    begins: rows.get(block)![0] === row,
-    ends: rows.get(block)![1] === row,
-  }));
+  // The innermost next to its boxes; where two would lie on each other, one lies further down.
+  const laid: Bar[] = [];
+  for (const bar of [...found.values()].sort((a, b) => b.depth - a.depth)) {
+    const beside = laid.filter((other) => other.row === bar.row && other.lane === bar.lane && other.first <= bar.last && bar.first <= other.last);
+    laid.push({ ...bar, slot: 1 + Math.max(-1, ...beside.map((other) => other.slot)) });
+  }
+  return laid;
+}
+
+function brackets(bars: readonly Bar[], lines: Line[], side: number): Bracket[] {
+  const rows = new Map<string, number[]>();
+  for (const { block, row } of bars) rows.set(block, [...(rows.get(block) ?? []), row]);
+  return bars.map(({ block, outer, row, lane, slot, first, last }) => {
+    const line = lines[row]!;
+    const below = lane === line.lanes - 1 ? head(line) : 0;
+    return {
+      block,
+      label: outer && block.startsWith(`${outer}.`) ? block.slice(outer.length + 1) : block,
+      x: side + first * PITCH + 5,
+      y: line.top + laneTop(line, lane) + LANE + below + slot * BAR,
+      width: (last - first + 1) * PITCH - 10,
+      begins: Math.min(...rows.get(block)!) === row,
+      ends: Math.max(...rows.get(block)!) === row,
+    };
+  });
 }
 
 /** Room for the stage -> how many boxes stand in a line, at about their own size. */

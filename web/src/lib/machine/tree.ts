@@ -53,6 +53,17 @@ function thinned(twig: Twig, depth: number): Twig {
   return { ...twig, depth, children: twig.children.map((child) => thinned(child, depth + 1)) };
 }
 
+/** The blocks that stand open at first: level by level, as long as no more than `most` lines are seen. */
+export function firstOpened(tree: readonly Twig[], most: number): Set<string> {
+  const opened = new Set<string>();
+  for (let level = tree.filter((twig) => !twig.layer), seen = tree.length; level.length; level = level.flatMap((twig) => twig.children.filter((child) => !child.layer))) {
+    seen += level.reduce((sum, twig) => sum + twig.children.length, 0);
+    if (seen > most) break;
+    for (const twig of level) opened.add(twig.path);
+  }
+  return opened;
+}
+
 /** The lines that are seen: opened blocks with what is in them; with a search, steps whose name or kind holds it. */
 export function linesOf(tree: readonly Twig[], opened: ReadonlySet<string>, search = ''): Twig[] {
   const wanted = search.trim().toLowerCase();
