@@ -128,6 +128,13 @@ def test_files_that_are_no_model_are_told_in_one_sentence(browser: Any, bare: ki
         chooser.set_input_files(tmp_path / "empty.zip")
         page.get_by_role("alert").filter(has_text="empty.zip").wait_for()
         assert page.get_by_role("link", name="Open the machine").count() == 0
+        # What is no picture does not take the place of the one that was there.
+        page.get_by_role("button", name="coffee").click()
+        wrong = tmp_path / "thesis.jpg"
+        wrong.write_text("no picture")
+        page.get_by_label("Choose a picture", exact=False).last.set_input_files(wrong)
+        page.get_by_role("alert").filter(has_text="thesis.jpg is not a picture").wait_for()
+        assert "picture=sample:coffee" in page.url
 
 
 def test_a_tensorflow_js_model_comes_as_several_files(browser: Any, bare: kit.Studio, shared_data: Path) -> None:

@@ -6,13 +6,14 @@ import pytest
 
 from cutaway.errors import BadInput, BadModel, BadPicture, CutawayError, MissingExtra, Offline, Stopped
 from cutaway.studio.told import told
+from cutaway.studio.uploads import uploads_folder
 from cutaway.surgery.refusal import Refusal
 
 
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (BadInput("a"), "input"), (BadPicture("x.png", "empty", "0 bytes"), "picture"), (BadModel("a"), "model"),
+        (BadInput("a"), "input"), (BadModel("a"), "model"),
         (MissingExtra("x", "y"), "missing-extra"), (Offline("a"), "offline"), (Stopped("a"), "stopped"),
         (CutawayError("a"), "trouble"),
     ],
@@ -20,6 +21,14 @@ from cutaway.surgery.refusal import Refusal
 def test_every_error_has_its_kind_and_its_sentence(error: CutawayError, kind: str) -> None:
     found = told(error)
     assert (found.kind, found.message, found.layer, found.remedies) == (kind, str(error), "", ())
+
+
+def test_a_dropped_file_that_is_no_picture_goes_by_its_name() -> None:
+    kept = uploads_folder() / ("0" * 64) / "notes.jpg"
+    found = told(BadPicture(str(kept), "not-an-image", "its content is none of JPEG"))
+    assert found.kind == "picture"
+    assert found.message == "notes.jpg is not a picture, whatever its ending says (its content is none of JPEG)"
+    assert told(BadPicture("/photos/a.png", "empty", "0 bytes")).message == "/photos/a.png is empty (0 bytes)"
 
 
 def test_a_refused_edit_names_its_layer_and_the_remedies() -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from cutaway.errors import BadInput, BadModel, BadPicture, CutawayError, MissingExtra, Offline, Stopped
 from cutaway.studio.schemas.about import Remedy, Told
+from cutaway.studio.uploads import as_dropped
 
 if TYPE_CHECKING:
     from cutaway.surgery.edit import Edit
@@ -22,9 +23,17 @@ def told(error: CutawayError) -> Told:
 
     if not isinstance(error, Refusal):
         kind = next((name for cls, name in _KINDS if isinstance(error, cls)), "trouble")
-        return Told(kind=kind, message=str(error))
+        return Told(kind=kind, message=as_dropped(_sentence(error)))
     remedies = tuple(Remedy(sentence=words, edits=_one_step(edits)) for words, edits in error.remedies)
     return Told(kind="refusal", message=str(error), layer=error.layer, at=error.at, remedies=remedies)
+
+
+def _sentence(error: CutawayError) -> str:
+    if not isinstance(error, BadPicture):
+        return str(error)
+    from cutaway.dataset.check_files import WHY
+
+    return f"{error.name} {WHY.get(error.code, error.code)} ({error.detail})"
 
 
 def _one_step(edits: tuple[Edit, ...]) -> tuple[dict[str, Any], ...]:

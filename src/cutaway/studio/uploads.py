@@ -47,6 +47,11 @@ def path_of(typed: str) -> str:
     return os.fspath(path)
 
 
+def as_dropped(text: str) -> str:
+    """A sentence -> the same with dropped files under the names that they had, not where they lie in the cache."""
+    return re.sub(re.escape(f"{uploads_folder()}{os.sep}") + r"[0-9a-f]{64}" + re.escape(os.sep), "", text)
+
+
 def network_of(typed: str) -> str:
     """as:NETWORK:ADDRESS -> NETWORK; "" for any other address."""
     return _named(typed)[0]

@@ -70,6 +70,11 @@ export function upload(file: Blob, name: string, options: { signal?: AbortSignal
   return asked('/api/uploads', { method: 'POST', body: file, headers, signal: options.signal }, {}, json<Answer<'/api/uploads', 'post'>>);
 }
 
+/** A GET that answers with a picture or other bytes. */
+export function bytes<P extends With<'get'>>(path: P, options: Options<Params<P, 'get'>> = {}): Promise<Blob> {
+  return asked(path, { method: 'GET', signal: options.signal }, options.params, (answer) => answer.blob());
+}
+
 /** A POST that answers with a picture or other bytes. */
 export function blob<P extends With<'post'>>(path: P, body: Body<P, 'post'>, options: Options<Params<P, 'post'>> = {}): Promise<Blob> {
   return asked(path, sending(body, options.signal), options.params, (answer) => answer.blob());

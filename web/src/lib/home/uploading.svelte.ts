@@ -1,7 +1,7 @@
 // Files on their way to the studio: one after the other, with progress, stopped where the reader wants it.
 
 import type { Uploaded } from '../api.gen';
-import { post, Told } from '../api';
+import { bytes, post, Told } from '../api';
 import { sorted } from './dropped';
 
 export interface Taken {
@@ -9,6 +9,9 @@ export interface Taken {
   model: { address: string; name: string } | null;
   picture: { address: string; name: string } | null;
 }
+
+/** Pixels that tell whether a file is a picture. */
+const SMALL = 96;
 
 export class Uploading {
   /** The file that is on its way; null while none is. */
@@ -39,6 +42,7 @@ export class Uploading {
         kept.push(await sent(file, (done) => (this.share = (before + done) / total), stop.signal));
         before += file.size;
       }
+      if (picture) await bytes('/api/picture', { params: { picture: kept.at(-1)!.address, side: SMALL }, signal: stop.signal }); // refused here
       const parts = kept.slice(0, model.length);
       const bundle = parts.length
         ? await post('/api/bundles', { addresses: parts.map(({ address }) => address) }, { signal: stop.signal })
