@@ -11,10 +11,21 @@ from benchmarks.bench import Missing, Settings
 
 
 def test_a_run_after_an_edit_gives_the_full_runs_answer(tmp_path: Path) -> None:
-    (row,) = surgery_rerun.measure(Settings(tmp_path, 1, quick=True)).rows
-    assert row["network"] == "mobilenet_v2"
-    assert row["difference"] == 0
-    assert 0 < row["last layer"] < row["middle"]
+    measured = surgery_rerun.measure(Settings(tmp_path, 1, quick=True))
+    assert [(row["network"], row["threads"]) for row in measured.rows] == [("mobilenet_v2", 1), ("mobilenet_v2", 2)]
+    for row in measured.rows:
+        assert row["difference"] == 0
+        assert 0 < row["last layer"] < row["middle"]
+        assert {f"{where}, alone" for where in surgery_rerun.BARS} <= row.keys()
+    assert "threads 1: " in measured.note
+
+
+def test_a_missed_bar_says_whether_it_can_be_met_at_all() -> None:
+    row = {"middle": 0.55, "middle, alone": 0.51, "75 %": 0.31, "75 %, alone": 0.29, "last layer": 0.01}
+    assert surgery_rerun.verdict({**row, "last layer, alone": 0.001}) == (
+        "MISSED at middle (the part alone misses it too), 75 % (the part alone meets it)"
+    )
+    assert surgery_rerun.verdict({**row, "middle": 0.5, "75 %": 0.3}) == "met"
 
 
 def test_edits_are_answered_with_bytes(tmp_path: Path) -> None:

@@ -144,6 +144,23 @@ def test_a_filter_of_zeros_has_no_energy_to_keep() -> None:
     )
 
 
+def test_a_dead_filter_gets_the_size_of_the_others() -> None:
+    """A Teachable Machine's Conv1 holds kernels of 1e-18: a Sobel kernel of that size would change nothing."""
+    layer = nn.Conv2d(3, 4, 3)
+    with torch.no_grad():
+        layer.weight[2] = 1e-18
+    middle = layer.weight[[0, 1, 3]].flatten(1).norm(dim=1).median()
+    after = apply(one_layer(layer), [SetKernel("conv", 2, "sobel_x")])
+    torch.testing.assert_close(weight(after)[2].norm(), middle)
+    assert after.card["adapted"] == (
+        "conv's kernel 2 held next to nothing, so sobel_x got the size that conv's other kernels have in the middle."
+    )
+    every = apply(one_layer(layer), [SetKernel("conv", None, "blur", input=1)])
+    assert every.card["adapted"].startswith("One of conv's kernels held next to nothing")
+    torch.testing.assert_close(weight(every)[0, 1].norm(), weight(one_layer(layer))[0, 1].norm())
+    assert "adapted" not in apply(one_layer(layer), [SetKernel("conv", 1, "blur")]).card
+
+
 LAYERS = [
     nn.Conv2d(4, 6, 3, groups=2), nn.Conv2d(4, 4, 3, groups=4), nn.Conv1d(3, 4, 3),
     nn.ConvTranspose2d(4, 6, 3, groups=2), nn.ConvTranspose2d(4, 6, (2, 3)), kind_class("Conv2dSame")(4, 6, 3),

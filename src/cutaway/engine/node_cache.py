@@ -44,7 +44,7 @@ class NodeCache:
 
         Raises BadInput for a name that is not there, BadModel naming the layer that cannot work on what it gets.
         """
-        return _cache(graph, self.x, self._values, self._numbers.copy(), changed, pure)
+        return _cache(graph, self.x, self._values, self._numbers, changed, pure)
 
 
 def rerun(graph: fx.GraphModule, cache: NodeCache, changed: Collection[str] = ()) -> Trace:
@@ -60,12 +60,11 @@ def _cache(
     changed: Collection[str],
     pure: bool,
 ) -> NodeCache:
-    number = numbers.of(graph, changed, pure=pure)
+    number, numbers = numbers.of(graph, changed, pure=pure)
     given = {node: known[n] for node, n in number.items() if n in known}
     given[input_of(graph)] = x
     names = {node: name for name, node in names_of(graph).items()}
-    ran: list[str] = []
-    values, output = run(graph, given, look=lambda node, _: ran.append(names[node]))
+    values, output = run(graph, given)
+    ran = tuple(name for node, name in names.items() if node not in given)
     trace = Trace(tensors_by_name(names, values), output)
-    by_number = {number[node]: value for node, value in values.items()}
-    return NodeCache(x, trace, tuple(ran), by_number, numbers.only(by_number))
+    return NodeCache(x, trace, ran, {number[node]: value for node, value in values.items()}, numbers)

@@ -16,11 +16,11 @@ from typing import Any
 import torch
 from torch import fx, nn
 
-from cutaway.engine.run import layer_at
+from cutaway.engine.run import finder
 from cutaway.errors import BadInput
 from cutaway.graph.names import names_of
 
-_fresh = itertools.count()
+_fresh = itertools.count(1)
 _PLAIN = {int, float, bool, str, type(None)}
 
 
@@ -63,34 +63,20 @@ class _Seen:
 
 
 class Numbers:
-    """What a step computes -> its number. Copies share nothing, so a cache that was made stays as it is."""
+    """What each step of one graph computes -> its number; the steps of the next graph that do the same get the same."""
 
-    def __init__(
-        self,
-        known: dict[Any, int] | None = None,
-        layers: dict[Any, int] | None = None,
-        seen: dict[int, _Seen] | None = None,
-    ) -> None:
-        self._known = dict(known or {})
-        self._layers = dict(layers or {})  # key of a layer -> its number
-        self._seen = seen or {}  # layers of the graph that was numbered last, by id; replaced as a whole
+    __slots__ = ("_known", "_layers", "_seen")
 
-    def copy(self) -> Numbers:
-        return Numbers(self._known, self._layers, self._seen)
+    def __init__(self) -> None:
+        self._known: dict[Any, int] = {}  # key of a step -> its number
+        self._layers: dict[Any, int] = {}  # key of a layer -> its number
+        self._seen: dict[int, _Seen] = {}  # layers, by id
 
-    def only(self, numbers: Collection[int]) -> Numbers:
-        """Numbers -> those of them; what the others held on to (weights of edits long gone) is let go."""
-        wanted = set(numbers)
-        kept = Numbers(self._known, self._layers, self._seen)  # copied and then thinned: keys are not hashed again
-        for gone in [key for key, n in kept._known.items() if n not in wanted]:
-            del kept._known[gone]
-        layers = {key[1] if key[0] == "call_module" else key[0] for key in kept._known}
-        for old in [key for key, n in kept._layers.items() if n not in layers]:
-            del kept._layers[old]
-        return kept
-
-    def of(self, graph: fx.GraphModule, changed: Collection[str] = (), *, pure: bool = False) -> dict[fx.Node, int]:
-        """Graph, names of steps that changed in ways nobody can see (written through .data) -> node: number.
+    def of(
+        self, graph: fx.GraphModule, changed: Collection[str] = (), *, pure: bool = False
+    ) -> tuple[dict[fx.Node, int], Numbers]:
+        """Graph, names of steps that changed in ways nobody can see (written through .data) -> node: number, and the
+        Numbers that know this graph and no other: what only the one before held on to (old weights) is let go.
 
         `pure`: nothing was written into a layer since the graph before was numbered, so one that is the same object is
         the same and not looked at. Raises BadInput for a changed name that the graph does not have.
@@ -99,48 +85,59 @@ class Numbers:
         if missing := [name for name in changed if name not in steps]:
             raise BadInput(f"The network has no layer {missing[0]!r}, which was said to have changed.")
         new = {steps[name] for name in changed}
+        after = Numbers()
+        after._layers = self._layers.copy()
+        known, now, used = self._known, after._known, set()
         numbers: dict[fx.Node, int] = {}
-        seen: dict[int, _Seen] = {}
-        known = self._known
+        before, seen, layer_at = self._seen, after._seen, finder(graph)
         for node in graph.graph.nodes:
-            if node.op == "output":
+            op = node.op
+            if op == "call_module":
+                layer = layer_at(str(node.target))
+                if pure and (same := before.get(id(layer))):  # nearly every layer, and the call would cost as much
+                    seen[id(layer)], what = same, same.number
+                else:
+                    what = after._layer_number(layer, before)
+                used.add(what)
+                args = node.args
+                if len(args) == 1 and not node.kwargs and isinstance(args[0], fx.Node):  # nearly every layer
+                    key: Any = (what, numbers[args[0]])
+                else:
+                    key = (op, what, _frozen(args, numbers), _frozen(node.kwargs, numbers))
+            elif op == "output":
                 continue
-            key = self._key(graph, node, numbers, seen, pure)
-            number = known.get(key)
+            else:
+                key = _key(graph, node, numbers)
+            number = now.get(key) or known.get(key)
             if number is None or node in new:
-                number = known[key] = next(_fresh)
-            numbers[node] = number
-        self._seen = seen
-        return numbers
+                number = next(_fresh)
+            numbers[node] = now[key] = number
+        for old in [key for key, number in after._layers.items() if number not in used]:
+            del after._layers[old]
+        return numbers, after
 
-    def _key(
-        self, graph: fx.GraphModule, node: fx.Node, numbers: dict[fx.Node, int], seen: dict[int, _Seen], pure: bool
-    ) -> Any:
-        if node.op == "call_module":
-            what: Any = self._layer_number(layer_at(graph, str(node.target)), seen, pure)
-            args = node.args
-            if len(args) == 1 and isinstance(args[0], fx.Node) and not node.kwargs:  # nearly every layer
-                return (what, numbers[args[0]])
-        elif node.op == "placeholder":
-            return ("input", node.args and _frozen(node.args, numbers))
-        elif node.op == "get_attr":
-            return ("stored", _frozen(functools.reduce(getattr, str(node.target).split("."), graph), numbers))
-        else:
-            what = node.target
-        return (node.op, what, _frozen(node.args, numbers), _frozen(node.kwargs, numbers))
-
-    def _layer_number(self, layer: nn.Module, seen: dict[int, _Seen], pure: bool) -> int:
-        """Layer -> the number of its class, its settings as they are now, its very tensors, the layers inside it."""
-        found = self._seen.get(id(layer))
-        if found is None or not (pure or found.is_still(layer)):
+    def _layer_number(self, layer: nn.Module, before: dict[int, _Seen]) -> int:
+        """Layer, layers of the graph before -> the number of its class, its settings as they are now, its very tensors,
+        the layers inside it."""
+        found = before.get(id(layer))
+        if found is None or not found.is_still(layer):
             key = tuple(map(_own_key, layer.modules()))
             number: int = self._layers.setdefault(key, next(_fresh))
             settings = (value for name, value in vars(layer).items() if name[0] != "_")
             if layer._modules or not all(map(_settled, settings)):
                 return number  # a list, or a layer inside, can change and be the same object
             found = _Seen(layer, number)
-        seen[id(layer)] = found
+        self._seen[id(layer)] = found
         return found.number
+
+
+def _key(graph: fx.GraphModule, node: fx.Node, numbers: dict[fx.Node, int]) -> Any:
+    """A step that is no layer -> what it computes from what."""
+    if node.op == "placeholder":
+        return ("input", node.args and _frozen(node.args, numbers))
+    if node.op == "get_attr":
+        return ("stored", _frozen(functools.reduce(getattr, str(node.target).split("."), graph), numbers))
+    return (node.op, node.target, _frozen(node.args, numbers), _frozen(node.kwargs, numbers))
 
 
 def _own_key(layer: nn.Module) -> Any:

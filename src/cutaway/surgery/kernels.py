@@ -124,18 +124,33 @@ class SetKernel(Edit):
     """Which input channel of the filter, from 0; None: the same kernel for each of them."""
     keep_energy: bool = True
     """Scale a named kernel so that the filter's chosen numbers keep the root of their summed squares, and later layers
-    get maps of the size they know; otherwise, and for given numbers, they are written as they are."""
+    get maps of the size they know; a filter that was all but zero gets the layer's middle size. Otherwise, and for
+    given numbers, they are written as they are."""
 
     def operate(self, patient: Patient) -> None:
         layer = must_convolve(patient, self.layer)
         *_, height, width = (1, *seen(layer, stored(patient, self.layer)).shape[2:])
         kernel = self._kernel(height, width)
+        sizes = _sizes(self._seen_from(seen(layer, stored(patient, self.layer)).double())).flatten()
 
         def work(filters: torch.Tensor) -> torch.Tensor:  # (out, in, [height,] width)
             fresh = kernel.expand(*filters.shape[:2], height, width).reshape(filters.shape)
-            return _with_energy_of(filters.double(), fresh) if self.keep_energy and isinstance(self.to, str) else fresh
+            if not (self.keep_energy and isinstance(self.to, str)):
+                return fresh
+            dead = _dead(sizes)
+            if dead[self.channel if self.channel is not None else slice(None)].any() and not dead.all():
+                patient.notes.append(
+                    f"{_which(self.layer, self.channel, dead)} held next to nothing, so {self.to} got the size that "
+                    f"{self.layer}'s other kernels have in the middle."
+                )
+            return _with_energy_of(filters.double(), fresh, sizes)
 
         change(patient, self.layer, _as_tuple(self.channel), _as_tuple(self.input), work)
+
+    def _seen_from(self, filters: torch.Tensor) -> torch.Tensor:
+        """All filters of the layer -> the numbers of them that this edit would write."""
+        inputs = filters.shape[1]
+        return filters if self.input is None or not 0 <= self.input < inputs else filters[:, [self.input]]
 
     def _kernel(self, height: int, width: int) -> torch.Tensor:
         if isinstance(self.to, str):
@@ -219,11 +234,33 @@ def turned(filters: torch.Tensor, degrees: float) -> torch.Tensor:
     return found.reshape(filters.shape)
 
 
-def _with_energy_of(before: torch.Tensor, fresh: torch.Tensor) -> torch.Tensor:
-    """Filter by filter: `fresh` as long as `before`; as it is where the filter held zeros only."""
-    axes = tuple(range(1, before.ndim))
-    old, new = (f.square().sum(axes, keepdim=True).sqrt() for f in (before, fresh))
-    return fresh * torch.where(old > 0, old / new, torch.ones_like(old))
+_NOTHING = 1e-6
+"""Share of the layer's largest filter below which one is dead: training has left it at zero but for rounding."""
+
+
+def _with_energy_of(before: torch.Tensor, fresh: torch.Tensor, sizes: torch.Tensor) -> torch.Tensor:
+    """Filter by filter: `fresh` as long as `before`, or as the middle one of the layer's living filters where `before`
+    is dead; as it is where all of them are."""
+    dead = _dead(sizes)
+    if dead.all():
+        return fresh
+    old = _sizes(before)
+    return fresh / _sizes(fresh) * torch.where(old > _NOTHING * sizes.max(), old, sizes[~dead].median())
+
+
+def _sizes(filters: torch.Tensor) -> torch.Tensor:
+    """(out, in, ...) -> the root of each filter's summed squares, (out, 1, ...)."""
+    return filters.square().sum(tuple(range(1, filters.ndim)), keepdim=True).sqrt()
+
+
+def _dead(sizes: torch.Tensor) -> torch.Tensor:
+    return sizes <= _NOTHING * sizes.max()
+
+
+def _which(layer: str, channel: int | None, dead: torch.Tensor) -> str:
+    count = int(dead.sum())
+    some = f"{count} of {layer}'s kernels" if count > 1 else f"One of {layer}'s kernels"
+    return some if channel is None else f"{layer}'s kernel {channel}"
 
 
 def _as_tuple(index: int | None) -> tuple[int, ...]:
