@@ -85,7 +85,7 @@ def measured(
             tally.add(checks, seconds / len(found), answer.layer)
         told = tally.verdict(method.title)
         row: dict[str, Any] = {"method": method.name, "title": method.title, "verdict": told.level}
-        row |= {"sentence": told.sentence, "pictures": len(found), "passed": tally.levels["passes"]}
+        row |= {"pictures": len(found), "passed": tally.levels["passes"]}
         if masks is not None:
             row |= {"pointing": pointing(answer.maps, masks), "mass": mass(answer.maps, masks)}
         sums = tally.sums
@@ -126,7 +126,7 @@ def installed() -> tuple[Method, ...]:
     return tuple(found)
 
 
-def measure(count: int = 24, photos: int = 12) -> dict[str, Any]:
+def measure(count: int = 24, photos: int = 8) -> dict[str, Any]:
     """-> all figures: `count` shapes, `photos` photos."""
     from scripts.known_reasons import shapes, shapes_model
 
@@ -151,7 +151,7 @@ def _cats_and_dogs(count: int) -> Question:
 
 def _said(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for row in rows:
-        print({k: v for k, v in row.items() if k not in ("title", "sentence")}, flush=True)
+        print({k: v for k, v in row.items() if k != "title"}, flush=True)
         yield row
 
 
@@ -171,10 +171,17 @@ def page(before: str, results: dict[str, Any]) -> str:
 def tables(results: dict[str, Any]) -> str:
     parts = []
     for name, rows in results["rows"].items():
-        n = max(row.get("pictures", 0) for row in rows)
-        parts.append(f"\n### On {SETS[name]}\n\nMeans over {n} pictures.\n\n" + "\n".join(table(rows)) + "\n")
+        parts.append(f"\n### On {SETS[name]}\n\n{_over(rows)}\n\n" + "\n".join(table(rows)) + "\n")
     used = ", ".join(f"{name} {number}" for name, number in results["versions"].items())
     return "".join(parts) + f"\nMeasured with {used}.\n\n"
+
+
+def _over(rows: Sequence[dict[str, Any]]) -> str:
+    """-> over how many pictures the means are, and which rows are over fewer."""
+    most = max(row.get("pictures", 0) for row in rows)
+    fewer = [row for row in rows if row.get("pictures", most) < most]
+    named = f" (of {', '.join(row['title'] for row in fewer)} over {fewer[0]['pictures']})" if fewer else ""
+    return f"Means over {most} pictures{named}."
 
 
 def table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:

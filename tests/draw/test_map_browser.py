@@ -157,6 +157,19 @@ def test_the_wheel_zooms_where_the_pointer_is_and_photos_appear(opened: Any) -> 
     assert "00002" in opened.locator(".tip p").inner_text()
 
 
+def test_who_zoomed_into_the_void_is_told_the_way_back(opened: Any) -> None:
+    x, y = place(opened, 2)
+    opened.locator("#map").hover(position={"x": x + 60, "y": y})
+    assert not opened.locator(".lost").is_visible()
+    for _ in range(7):
+        opened.mouse.wheel(0, -300)
+    settle(opened)
+    assert opened.locator(".lost").inner_text() == "No photo lies here; All or the key 0 shows all of them."
+    opened.keyboard.press("0")  # after the wheel the keys are the map's
+    settle(opened)
+    assert not opened.locator(".lost").is_visible()
+
+
 def test_keys_alone_do_everything(opened: Any) -> None:
     at = opened.locator("#map")
     at.focus()

@@ -26,6 +26,17 @@ from cutaway.image import InputContract
 from cutaway.model import Model
 
 SIDE = 24
+FEWEST: dict[str, dict[str, int]] = {
+    "smoothgrad": {"samples": 3}, "integrated-gradients": {"steps": 3}, "scorecam": {"channels": 3},
+    "occlusion": {"window": 12, "stride": 12}, "rise": {"masks": 16}, "lime": {"samples": 12}, "shap": {"samples": 10},
+}  # fmt: skip
+"""Settings with which a method goes all its ways in some milliseconds."""
+BRIGHTNESS_COUNTS = {
+    "input-x-gradient": "multiplies by the value itself", "integrated-gradients": "begins at grey",
+    "occlusion": "covers with grey", "scorecam": "darkens what it hides", "rise": "hides behind the number 0",
+    "lrp": "spreads relevance by the values", "lime": "", "shap": "",
+}  # fmt: skip
+"""Methods that compare with a picture of fixed brightness, and lime and shap, which look at the pixels themselves."""
 CLASSLESS = {"eigencam"}
 """Methods that look at no class, by their paper; each says so."""
 
@@ -160,6 +171,27 @@ def test_the_same_question_has_the_same_answer(name: str, model: Model, pictures
     assert first.notes == second.notes
 
 
+@pytest.mark.parametrize("name", [name for name in METHODS if name not in BRIGHTNESS_COUNTS])
+def test_a_shift_of_the_input_that_the_network_takes_off_again_changes_no_map(name: str, pictures: Any) -> None:
+    """Kindermans et al. 2019, "The (un)reliability of saliency methods": the same function of the picture, whose first
+    layer takes a constant off, gets the same map."""
+    torch.manual_seed(5)
+    network = nn.Sequential(
+        nn.Conv2d(3, 6, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 8, 3), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 3),
+    ).eval()  # fmt: skip
+    shifted = copy.deepcopy(network)
+    with torch.no_grad():
+        shifted[0].bias -= 0.7 * shifted[0].weight.sum((1, 2, 3))  # type: ignore[operator, union-attr]
+    contract = InputContract((SIDE, SIDE))
+    plain, other = (ask(Model(trace(n), contract, ("a", "b", "c")), pictures[:1], [1]) for n in (network, shifted))
+    other = other.with_(x=other.x + 0.7)
+    assert float((plain.value - other.value).abs().max()) < 1e-5
+    found, settings = method(name)
+    first, second = answer(found, plain, settings).maps, answer(found, other, settings).maps
+    assert np.abs(first - second).max() <= 1e-4 * np.abs(first).max()
+
+
 @every_method
 def test_nothing_is_left_behind(name: str, model: Model, pictures: Any) -> None:
     found, settings = method(name)
@@ -205,11 +237,12 @@ def test_a_pending_step_of_training_is_left_alone(name: str, pictures: Any, mode
     assert seen == []
 
 
-@every_method
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n in ("lrp", "lime", "shap") else n for n in METHODS]
+)
 def test_two_hundred_calls_do_not_grow_the_memory(name: str, model: Model, pictures: Any) -> None:
     found, settings = method(name)
-    if found.cost != "instant":
-        pytest.skip("only the instant methods are run that often here")
+    settings = dataclasses.replace(settings, **FEWEST.get(name, {}))
     if not sys.platform.startswith("linux"):
         pytest.skip("memory in use is read from /proc")
     question = ask(model, pictures[:1])

@@ -18,8 +18,8 @@ def test_what_beats_chance_and_changes_passes() -> None:
     found = verdict("Grad-CAM", GOOD)
     assert found.level == "passes"
     assert found.sentence == (
-        "What Grad-CAM marks matters more to this network than pixels drawn by lot; its map changed with the weights "
-        "(rank correlation 0.10)."
+        "What Grad-CAM marks matters more to this network than pixels picked at random, and its map changed when "
+        "the weights were randomised (rank correlation 0.10)."
     )
     assert GOOD.over_lot == pytest.approx((0.2 + 0.2) / 1.6)
     assert GOOD.over_edges == pytest.approx((0.15 + 0.15) / 1.6)
@@ -33,7 +33,7 @@ def test_what_beats_chance_and_changes_passes() -> None:
         ({"randomised": 0.95, "edges": 0.1}, "fails", "it shows the picture, not the network's reasons."),
         ({"randomised": 0.95, "edges": None}, "fails", "it shows the picture, not the network's reasons."),
         ({"randomised": None}, "fails", "marks nothing: its map is the same everywhere."),
-        ({"deletion": 0.4, "insertion": 0.6}, "fails", "pixels drawn by lot (gain 0.00, chance brings up to 0.15)."),
+        ({"deletion": 0.4, "insertion": 0.6}, "fails", "picked at random (gain 0.00, luck alone brings up to 0.15)."),
         ({"deletion_span": 0.15, "insertion_span": 0.0}, "doubtful", "Removing pixels cannot test X here"),
         ({"randomised": 0.7}, "doubtful", "changed little when the weights were randomised (rank correlation 0.70)"),
         ({"completeness": 0.2}, "doubtful", "miss what they should add up to by 20%"),
@@ -75,6 +75,6 @@ def test_what_is_not_measured_does_not_weigh() -> None:
 
 def test_means_of_gains_are_judged_where_they_are_given() -> None:
     lot = verdict("X", GOOD, gains=Gains(-0.1, 0.3))
-    assert "(gain −0.10, chance brings up to 0.15)" in lot.sentence
+    assert "(gain −0.10, luck alone brings up to 0.15)" in lot.sentence
     assert "An edge detector" in verdict("X", GOOD, gains=Gains(0.3, -0.1)).sentence
     assert "cannot test X" in verdict("X", GOOD, gains=Gains(None, None)).sentence

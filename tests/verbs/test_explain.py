@@ -54,7 +54,7 @@ def fake_checks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_photo_from_the_command_line(first: Path, cli: Cli, fake_checks: list[str]) -> None:
-    said = cli("explain", first, CIRCLE, "--method", "saliency", "--method", "gradcam", "--npz", "maps.npz")
+    said = cli("explain", first, CIRCLE, "--methods", "saliency,gradcam", "--npz", "maps.npz")
     assert (said.code, said.err) == (0, "")
     assert fake_checks == ["saliency", "gradcam"]
     assert "It draws edges, not reasons." in said.out

@@ -100,7 +100,10 @@ def test_any_layer_photos_without_labels_and_other_classes() -> None:
     assert "averaged over its places" in made.page.read_text()
     table = pq.read_table(made.table).to_pydict()
     assert table["label"] == table["error"] == table["agree"] == [None] * 14
-    other = ca.map("zoo:small-cnn", "shapes", method="pca", out="other.html")
+    seen = list(ca.map.stream("zoo:small-cnn", "shapes", method="pca", out="other.html"))
+    notes = [e.text for e in seen if isinstance(e, Note)]
+    assert "the map cannot tell right answers from wrong ones" in notes[-1]
+    other = seen[-1].result  # type: ignore[union-attr]
     assert other.wrong is None
     assert other.quality.judged == 42
     assert data_of(other.page)["wrong"] is None

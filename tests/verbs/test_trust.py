@@ -251,8 +251,25 @@ def test_a_mean_that_chance_could_bring_is_doubtful() -> None:
         tally.levels["passes"] += 1
     found = tally.verdict("Grad-CAM")
     assert found.level == "doubtful"
-    assert found.sentence.startswith("Grad-CAM may beat pixels drawn by lot by chance: 2 pictures leave the gain")
+    assert found.sentence.startswith(
+        "Grad-CAM may beat pixels picked at random by luck alone: 2 pictures leave the gain"
+    )
     for _ in range(30):
         tally.sums["over_lot"].add(0.35)
         tally.levels["passes"] += 1
     assert tally.verdict("Grad-CAM").level == "passes"
+
+
+def test_pictures_that_test_nothing_do_not_sharpen_the_mean() -> None:
+    """Of 100 pictures only one had a probability to lose, so that luck is one picture's luck."""
+    tally = Tally()
+    figures = {"deletion": 0.4, "insertion": 0.4, "deletion_random": 0.4, "insertion_random": 0.4,
+               "deletion_edges": 0.4, "insertion_edges": 0.4, "deletion_span": 0.0, "insertion_span": 0.0,
+               "randomised": 0.1, "shifted": 0.7}  # fmt: skip
+    for picture in range(100):
+        for name, value in {**figures, **({"over_lot": 0.1} if picture == 0 else {})}.items():
+            tally.sums.setdefault(name, Sum()).add(value)
+        tally.levels["doubtful"] += 1
+    found = tally.verdict("Grad-CAM")
+    assert found.level == "fails"
+    assert "(gain 0.10, luck alone brings up to 0.15)" in found.sentence

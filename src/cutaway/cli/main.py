@@ -24,6 +24,9 @@ _DISK = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EROFS, errn
 # Options that have a place of their own on the command line although they can be left out.
 _PLACED = ("run", "pictures")
 
+# Options that are also called by another name.
+_ALSO = {"out": "-o", "method": "--methods"}
+
 
 def main() -> None:
     """Runs the command line; ends the process with 0, 2 (a sentence on standard error) or 130 (stopped)."""
@@ -136,8 +139,9 @@ def _parameter(field: Field) -> inspect.Parameter:
         default = typer.Argument(list(field.default) if many else field.default, help=field.help, show_default=False)
     else:
         value = list(field.default) if many else field.default
-        short = ("--out", "-o") if field.name == "out" else ()
-        default = typer.Option(value, *short, help=field.help, show_default=value not in (None, "", []))
+        also = _ALSO.get(field.name) if many or field.name == "out" else None
+        names = (f"--{field.name}", also) if also else ()
+        default = typer.Option(value, *names, help=field.help, show_default=value not in (None, "", []))
     return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
 
 

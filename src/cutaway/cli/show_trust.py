@@ -20,7 +20,7 @@ def show(console: Console, result: Any) -> None:
     console.print(_table(result))
     console.print(
         "[dim]Better than chance, than edges: of the probability at stake, what removing and bringing back pixels in "
-        "the map's order gains over an order by lot, and over an edge detector's. Random weights: rank correlation "
+        "the map's order gains over a random order, and over an edge detector's. Random weights: rank correlation "
         "with the map of a network that has learned nothing (low is good). Shift: with the map of the picture moved "
         "by one pixel (high is good).[/]"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -102,6 +102,11 @@ def method_named(typed: str) -> Method:
     near = difflib.get_close_matches(name, METHODS, 2, 0.5)
     hint = f" Nearest: {', '.join(near)}." if near else ""
     raise BadInput(f"There is no method {typed!r}.{hint} Methods: {', '.join(METHODS)}.")
+
+
+def names_typed(typed: Sequence[str]) -> tuple[str, ...]:
+    """Names as typed, one in each or several with commas between -> one in each."""
+    return tuple(name.strip() for word in typed for name in word.split(",") if name.strip())
 
 
 def settings_of(method: Method, given: Mapping[str, str | int | float | bool]) -> Any:

@@ -19,7 +19,7 @@ from cutaway.explanation.explanation import Checks, Verdict, explained
 from cutaway.explanation.method import Method
 from cutaway.explanation.question import Question, ask
 from cutaway.explanation.randomise import untrained
-from cutaway.explanation.verdict import Figures, Gains, verdict
+from cutaway.explanation.verdict import Figures, Gains, number, verdict
 from cutaway.model import Model
 
 Rows = Callable[[NDArray[np.int64]], NDArray[np.uint8]]
@@ -97,14 +97,14 @@ class Tally:
     def verdict(self, title: str) -> Verdict:
         """Of the method on these pictures: that of its mean figures, if chance could not bring them."""
         gains = Gains(self._mean("over_lot"), self._mean("over_edges"))
-        found = verdict(title, self.figures, sum(self.levels.values()), gains)
         gain = self.sums["over_lot"].told() if "over_lot" in self.sums else None
-        if found.level != "passes" or gain is None or gain.low is None or gain.low > 0:
+        found = verdict(title, self.figures, gain.n if gain else 1, gains)
+        if found.level != "passes" or gain is None or gain.low is None or gain.high is None or gain.low > 0:
             return found
         return Verdict(
             "doubtful",
-            f"{title} may beat pixels drawn by lot by chance: {gain.n} pictures leave the gain between {gain.low:.2f} "
-            f"and {gain.high:.2f} of the probability; take more.",
+            f"{title} may beat pixels picked at random by luck alone: {gain.n} pictures leave the gain "
+            f"between {number(gain.low)} and {number(gain.high)} of the probability; take more.",
         )
 
     def _mean(self, name: str) -> float | None:

@@ -18,8 +18,8 @@ HARDLY_CHANGED = 0.6
 """From here on much of the order of pixels comes from the picture. Maps that are right lie below on every known
 network; the smoother a map the higher chance alone brings it."""
 LUCK = 0.15
-"""Share of the probability at stake by which a map's curves must beat pixels drawn by lot. Chosen on 48 shapes, where
-maps of random numbers reach it on 1 picture in 20; on 48 others 10 of 172 such maps did. None of 128 did on the
+"""Share of the probability at stake by which a map's curves must beat pixels picked at random. Chosen on 48 shapes,
+where maps of random numbers reach it on 1 picture in 20; on 48 others 10 of 172 such maps did. None of 128 did on the
 hand-made networks and a Teachable Machine export. The mean of n pictures needs this divided by the root of n."""
 SPAN = 0.2
 """What removing everything must take from the probability before a curve counts: with 0.1, the share at stake was so
@@ -61,7 +61,7 @@ class Figures:
 
     @property
     def over_lot(self) -> float | None:
-        """How much better than pixels drawn by lot: 0 no better, 1 as if the first pixel decided all."""
+        """How much better than pixels picked at random: 0 no better, 1 as if the first pixel decided all."""
         return self.gain(self.deletion_random, self.insertion_random)
 
     @property
@@ -79,7 +79,7 @@ class Gains:
 
 
 def verdict(name: str, found: Figures, pictures: int = 1, gains: Gains | None = None) -> Verdict:
-    """Method's name, its Figures, the number of pictures they are the means of -> the gravest thing they say.
+    """Method's name, its Figures, the number of pictures whose gain is their mean -> the gravest thing they say.
 
     `gains`: the means of the pictures' gains, where there are several; else those of the figures.
     """
@@ -90,8 +90,11 @@ def verdict(name: str, found: Figures, pictures: int = 1, gains: Gains | None = 
     doubt = _doubt(name, found, gains)
     if doubt:
         return Verdict("doubtful", doubt)
-    changed = f"its map changed with the weights (rank correlation {found.randomised:.2f})"
-    return Verdict("passes", f"What {name} marks matters more to this network than pixels drawn by lot; {changed}.")
+    assert found.randomised is not None
+    changed = f"its map changed when the weights were randomised (rank correlation {number(found.randomised)})"
+    return Verdict(
+        "passes", f"What {name} marks matters more to this network than pixels picked at random, and {changed}."
+    )
 
 
 def _failure(name: str, found: Figures, gains: Gains, luck: float) -> str:
@@ -100,12 +103,12 @@ def _failure(name: str, found: Figures, gains: Gains, luck: float) -> str:
     if found.randomised >= UNCHANGED:
         edges = (found.edges or 0.0) >= _LIKE_EDGES
         draws = "it draws edges, not reasons" if edges else "it shows the picture, not the network's reasons"
-        same = f"rank correlation {found.randomised:.2f}"
+        same = f"rank correlation {number(found.randomised)}"
         return f"{name} did not change when the weights were randomised ({same}): {draws}."
     gain = gains.lot
     if gain is not None and gain < luck:
-        chance = f"gain {gain:.2f}, chance brings up to {luck:.2f}".replace("-", "−")
-        return f"What {name} marks matters no more to this network than pixels drawn by lot ({chance})."
+        chance = f"gain {number(gain)}, luck alone brings up to {number(luck)}"
+        return f"What {name} marks matters no more to this network than pixels picked at random ({chance})."
     return ""
 
 
@@ -113,24 +116,28 @@ def _doubt(name: str, found: Figures, gains: Gains) -> str:
     assert found.randomised is not None
     if gains.lot is None:
         return (
-            f"Removing pixels cannot test {name} here: the answer is almost as likely on the picture without any "
-            "of them."
+            f"Removing pixels cannot test {name} here: with all of them gone the class stays about as likely as it was."
         )
     if found.randomised >= HARDLY_CHANGED:
         return (
-            f"{name} changed little when the weights were randomised (rank correlation {found.randomised:.2f}): much "
-            "of it is the picture, not the network."
+            f"{name} changed little when the weights were randomised (rank correlation {number(found.randomised)}): "
+            "much of it is the picture, not the network."
         )
     if found.completeness is not None and found.completeness > INCOMPLETE:
         return (
-            f"{name}'s parts miss what they should add up to by {found.completeness:.0%}: take more steps, or do not "
-            "read its numbers."
+            f"{name}'s parts miss what they should add up to by {found.completeness:.0%}: take more steps or "
+            "samples, or do not read its numbers."
         )
     if gains.edges is not None and gains.edges < 0:
         return f"An edge detector, which knows nothing of the network, finds pixels that matter better than {name}."
     if found.shifted is not None and found.shifted < UNSTABLE:
         return (
             f"{name}'s pixels change places when the picture moves by one pixel (rank correlation "
-            f"{found.shifted:.2f}): read its regions, not its pixels."
+            f"{number(found.shifted)}): read its regions, not its pixels."
         )
     return ""
+
+
+def number(value: float) -> str:
+    """-> two digits behind the point, with a minus sign and no minus zero."""
+    return f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")

@@ -32,7 +32,7 @@ class ExplainOptions:
     pictures: tuple[str, ...]
     """Photos, sample:NAME; of a folder or archive the first 8."""
     method: tuple[str, ...] = ()
-    """Methods such as gradcam, ig or occlusion, once for each; a name that is not there lists them all."""
+    """Methods such as gradcam,ig,occlusion, or once for each; a name that is not there lists them all."""
     all: bool = False
     """Every method that is installed and possible on this model; the slow ones take minutes."""
     target: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from cutaway.errors import BadInput, CutawayError
-from cutaway.explanation.method import METHODS, Method, method_named, settings_of
+from cutaway.explanation.method import METHODS, Method, method_named, names_typed, settings_of
 from cutaway.explanation.question import Question
 from cutaway.options import fields_of
 from cutaway.verbs.explain import ExplainOptions
@@ -35,7 +35,7 @@ def chosen_methods(options: ExplainOptions) -> tuple[list[Chosen], list[tuple[st
 
     Raises BadInput for a method, a setting or a layer that is not there.
     """
-    names = options.method or (
+    names = names_typed(options.method) or (
         tuple(METHODS) if options.all else [n for n in FEW if n in METHODS] or tuple(METHODS)[:3]
     )
     methods: list[Method] = []

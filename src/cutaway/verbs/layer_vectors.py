@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 class Opened:
     """`labels` (N,) index `classes`, -1 where nobody has said; `judged`: they are the model's classes, in its order.
 
-    `fold`: which of the data's folds (or of the run's, where the data has none) these photos are; "all" of them.
+    `unlike`: where they are other classes, that in a sentence. `fold`: which of the data's folds (or of the run's,
+    where the data has none) these photos are; "all" of them.
     """
 
     model: Model
@@ -37,6 +38,7 @@ class Opened:
     classes: tuple[str, ...]
     labels: NDArray[np.int64]
     judged: bool
+    unlike: str
     fold: str
 
     @property
@@ -50,7 +52,7 @@ def opened(model: str, data: str, fold: str, most: int | None) -> Generator[Even
     Photos without folds of their own have those of the run that was trained on them. Raises BadInput, BadModel.
     """
     network = find_model(model)
-    dataset, labelled, _ = open_photos(data, network.classes)
+    dataset, labelled, unlike = open_photos(data, network.classes)
     own_folds = any(s.fold for s in dataset.samples)
     run = run_of(model)
     from_run = run is not None and not own_folds
@@ -72,7 +74,7 @@ def opened(model: str, data: str, fold: str, most: int | None) -> Generator[Even
             "than those of new ones."
         )
     labels = np.array([-1 if s.label is None else s.label for s in photos.dataset.samples], np.int64)
-    return Opened(network, photos, photos.dataset.classes, labels, labelled, used)
+    return Opened(network, photos, photos.dataset.classes, labels, labelled, unlike, used)
 
 
 def taken(photos: Photos, keep: NDArray[np.int64]) -> Photos:

@@ -22,7 +22,7 @@ from cutaway.draw.points import Points
 from cutaway.draw.scale import percent
 from cutaway.engine.shrink import shrink
 from cutaway.errors import BadInput
-from cutaway.events import Event, Progress
+from cutaway.events import Event, Note, Progress
 from cutaway.explanation.features import VectorFiles, answer_of, last_hidden
 from cutaway.explanation.map_quality import MapQuality, map_quality
 from cutaway.explanation.projection import LEAST, Projection, project
@@ -68,6 +68,8 @@ def laid_out(options: MapOptions) -> Generator[Event, None, Laid]:
             f"The {source.fold} fold of {options.data} has {len(source.photos)} pictures that can be read, and a map "
             f"needs at least {LEAST}; use --fold all."
         )
+    if source.unlike:
+        yield Note(f"{source.unlike} Until then the map cannot tell right answers from wrong ones.")
     graph, contract = source.model.graph, source.model.contract
     answer = answer_of(graph)
     layer = last_hidden(graph) if options.layer == "auto" else options.layer

@@ -63,7 +63,7 @@ def open_photos(typed: str, classes: Sequence[str]) -> tuple[Dataset, bool, str]
     try:
         return with_classes(found, classes), True, ""
     except BadInput as other:
-        return found, False, f"{other} Until then what is measured is agreement, not accuracy."
+        return found, False, str(other)
 
 
 def gathered(
@@ -82,7 +82,7 @@ def gathered(
 
     dataset, labelled, why = found
     if why:
-        yield Note(why)
+        yield Note(f"{why} Until then what is measured is agreement, not accuracy.")
     dataset = _fold(dataset, typed, fold)
     if most is not None and most < len(dataset):
         dataset = dataset.take(sorted(np.random.default_rng(0).permutation(len(dataset))[:most].tolist()))

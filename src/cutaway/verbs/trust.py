@@ -27,7 +27,7 @@ class TrustOptions:
     data: str
     """Photos, with or without labels."""
     method: tuple[str, ...] = ()
-    """A method's name; several times for several, all for all; default: those that take no minutes."""
+    """Methods such as gradcam,occlusion, or once for each; all for all; default: those that take no minutes."""
     layer: str = ""
     """The step whose maps are weighed, for the methods that have one (gradcam, ...); default by size of its maps."""
     set: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from cutaway.draw.trust import Column, Dot, Row, trust_chart
 from cutaway.engine.threads import threads as using
 from cutaway.errors import BadInput, CutawayError, Stopped
 from cutaway.events import Event, Note
-from cutaway.explanation.method import METHODS, Method, method_named, settings_dict, settings_of
+from cutaway.explanation.method import METHODS, Method, method_named, names_typed, settings_dict, settings_of
 from cutaway.explanation.question import ask
 from cutaway.explanation.target import class_name, class_named
 from cutaway.explanation.trust import Standing, Tally, trusting
@@ -33,7 +33,7 @@ from cutaway.verbs.trust_partial import question_of, save, taken_up
 CHECKS = ("over_lot", "over_edges", "randomised", "shifted", "completeness", "deletion", "insertion",
           "deletion_random", "insertion_random", "deletion_edges", "insertion_edges", "edges")  # fmt: skip
 COLUMNS = {
-    "over_lot": Column("Better than chance", "share of probability, against a lot", 0.0, "below", 0, 0.5),
+    "over_lot": Column("Better than chance", "share of probability, against random pixels", 0.0, "below", 0, 0.5),
     "over_edges": Column("Better than edges", "the same against an edge detector", 0.0, "below", 0, 0.5),
     "randomised": Column("Kept by random weights", "rank correlation: low is good", HARDLY_CHANGED, "above", 0, 1),
     "shifted": Column("Moves with the picture", "rank correlation, one pixel: high is good", UNSTABLE, "below", 0, 1),
@@ -90,7 +90,7 @@ def trust_on(options: TrustOptions) -> Generator[Event, None, TrustResult]:
 def chosen(typed: tuple[str, ...]) -> tuple[tuple[Method, ...], dict[str, str]]:
     """Names as typed ("all": every one, none: every one that is not slow) -> methods in the order of METHODS, and
     why some of those that nobody named are left out. Raises BadInput, MissingExtra for a named one."""
-    names = [name.strip() for word in typed for name in word.split(",") if name.strip()]
+    names = names_typed(typed)
     if names and "all" not in names:
         found = {method.name: method for method in map(method_named, names)}
         return tuple(found[name] for name in METHODS if name in found), {}

@@ -235,6 +235,7 @@
       paper.drawImage(on.canvas, 0, 0, map.width, map.height);
     }
     paper.setTransform(dense, 0, 0, dense, 0, 0);
+    get(".lost").hidden = seen.length > 0 || litCount === 0;
     const close = get("#photos").checked && seen.length && seen.length <= SHOTS && view.scale > 1.4 * fitted;
     if (close) photos(seen);
     if (current >= 0) {
@@ -310,6 +311,7 @@
   };
   map.addEventListener("wheel", (event) => {
     event.preventDefault();
+    map.focus({ preventScroll: true }); // the keys are the map's from here on
     const lines = event.deltaMode === 1 ? 16 : 1;
     zoom(Math.exp(-Math.max(-300, Math.min(300, event.deltaY * lines)) * 0.0022), ...placeOf(event));
     letGo();

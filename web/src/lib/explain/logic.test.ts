@@ -65,7 +65,7 @@ describe('a place on all maps', () => {
 describe('what was measured', () => {
   it('is told with what it is held against', () => {
     const found = figures(CHECKS);
-    expect(found[0]).toEqual({ name: 'Deletion', value: '0.20', beside: 'by lot 0.40, edges 0.30' });
+    expect(found[0]).toEqual({ name: 'Deletion', value: '0.20', beside: 'random 0.40, edges 0.30' });
     expect(found[2]?.value).toBe('ρ −0.12');
     expect(found[3]?.value).toBe('–');
     expect(found[4]?.value).toContain('1.2');

@@ -14,7 +14,7 @@ export interface Figure {
 
 /** Checks -> the figures of the strip, in the order in which they are read. */
 export function figures(checks: ChecksTold): Figure[] {
-  const areas = (random: number, edges: number) => `by lot ${short(random)}, edges ${short(edges)}`;
+  const areas = (random: number, edges: number) => `random ${short(random)}, edges ${short(edges)}`;
   const found: Figure[] = [
     { name: 'Deletion', value: short(checks.deletion), beside: areas(checks.deletion_random, checks.deletion_edges) },
     { name: 'Insertion', value: short(checks.insertion), beside: areas(checks.insertion_random, checks.insertion_edges) },
