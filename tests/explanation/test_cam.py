@@ -21,6 +21,7 @@ from cutaway.events import Progress
 from cutaway.explanation import gradcam as gradcam_
 from cutaway.explanation import gradcam_plus, layercam, scorecam
 from cutaway.explanation.cam import LayerSettings, with_gradient
+from cutaway.explanation.covering.halved import NOT_NATIVE
 from cutaway.explanation.explanation import explained
 from cutaway.explanation.layer import map_layer
 from cutaway.explanation.method import Answer, method_named
@@ -210,6 +211,9 @@ def test_score_cam_with_the_most_varied_maps_only(small: Question) -> None:
 
 def test_score_cam_in_16_bits_is_checked(small: Question, monkeypatch: pytest.MonkeyPatch) -> None:
     exact = run("scorecam", small)
+    monkeypatch.setattr(scorecam, "native_bfloat16", lambda _: False)
+    assert run("scorecam", small, precision="bfloat16").notes == (NOT_NATIVE,)
+    monkeypatch.setattr(scorecam, "native_bfloat16", lambda _: True)
     quick = run("scorecam", small, precision="bfloat16")
     assert quick.notes[0].startswith("Computed in bfloat16: 6 maps' scores agree with float32 to r = ")
     assert np.corrcoef(exact.maps.ravel(), quick.maps.ravel())[0, 1] > 0.999

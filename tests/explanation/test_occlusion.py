@@ -14,7 +14,9 @@ from torch import nn
 
 from cutaway.errors import BadInput
 from cutaway.events import Progress
+from cutaway.explanation import occlusion as method
 from cutaway.explanation.baseline import baseline
+from cutaway.explanation.covering.halved import NOT_NATIVE
 from cutaway.explanation.method import Answer, method_named
 from cutaway.explanation.occlusion import OcclusionSettings, impressions, occlusion
 from cutaway.explanation.question import Question, ask
@@ -94,7 +96,8 @@ def test_by_itself_the_window_is_a_fourteenth() -> None:
     np.testing.assert_array_equal(own.maps, same.maps)
 
 
-def test_bfloat16_is_used_where_windows_agree() -> None:
+def test_bfloat16_is_used_where_windows_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(method, "native_bfloat16", lambda _: True)
     question = asked()
     exact, _ = finished(occlusion(question, OcclusionSettings(6, 3)))
     half, _ = finished(occlusion(question, OcclusionSettings(6, 3, precision="bfloat16")))
@@ -103,8 +106,18 @@ def test_bfloat16_is_used_where_windows_agree() -> None:
     assert not np.array_equal(half.maps, exact.maps)
 
 
-def test_bfloat16_is_refused_where_they_do_not() -> None:
+def test_bfloat16_is_left_alone_where_the_processor_only_imitates_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(method, "native_bfloat16", lambda _: False)
+    question = asked()
+    exact, _ = finished(occlusion(question, OcclusionSettings(6, 3)))
+    same, _ = finished(occlusion(question, OcclusionSettings(6, 3, precision="bfloat16")))
+    assert same.notes == (NOT_NATIVE,)
+    np.testing.assert_array_equal(same.maps, exact.maps)
+
+
+def test_bfloat16_is_refused_where_they_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """An offset to which bfloat16 cannot add what the picture says."""
+    monkeypatch.setattr(method, "native_bfloat16", lambda _: True)
     question = asked()
     network = copy.deepcopy(question.network)
     with torch.no_grad():

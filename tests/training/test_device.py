@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from cutaway.engine.bfloat16 import native_bfloat16
 from cutaway.errors import BadInput
 from cutaway.training import device
-from cutaway.training.device import World, agree, dtype_for, join_world, leave_world, native_bfloat16, sum_over
+from cutaway.training.device import World, agree, dtype_for, join_world, leave_world, sum_over
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 

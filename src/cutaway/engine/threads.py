@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import torch
 
@@ -12,6 +15,9 @@ from cutaway.graph.shapes import LayerRow
 
 FEW = 8_000_000
 """Multiply-adds of a layer below which threads wait for each other longer than they compute."""
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 
 @contextlib.contextmanager
@@ -30,6 +36,30 @@ def threads(count: int | None) -> Iterator[int]:
     finally:
         if count is not None:
             torch.set_num_threads(before)
+
+
+def side_by_side(work: Callable[[Given], Made], items: Iterable[Given]) -> Iterator[Made]:
+    """What to do, with what -> what comes of each, in order; as many at a time as torch has threads, each on one.
+
+    Two threads in one layer of small maps mostly wait for each other: occlusion of resnet18 at 224 px took 6.9 s that
+    way and 5.9 s with a group of windows for each. `items` are taken here, one after another.
+    """
+    workers = torch.get_num_threads()
+    if workers == 1:
+        yield from map(work, items)
+        return
+    with threads(1), ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[Made]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:  # whoever asked has heard enough
+                future.cancel()
 
 
 def for_one_picture(rows: Sequence[LayerRow]) -> int | None:

@@ -9,7 +9,7 @@ import torch
 from torch import fx
 
 from cutaway.engine.cut import part_of
-from cutaway.engine.fast import fast_twin
+from cutaway.engine.fast import light_twin
 from cutaway.engine.run import input_of, run
 from cutaway.explanation.layer import MapLayer, map_layer
 from cutaway.explanation.method import Answer
@@ -44,7 +44,7 @@ class Activation:
 class _Halves:
     """`stem` gives the values that `tail` needs for the logits; the layer's is number `at` among them.
 
-    The stem is a quick twin: no gradient goes through it, and nobody reads its inner values.
+    The stem is a light twin on the network's own weights: it runs once.
     """
 
     stem: fx.GraphModule
@@ -156,9 +156,7 @@ def _cut_behind(network: fx.GraphModule, name: str) -> _Halves:
     needed = _needed(network, behind)
     crossing = [n for n in network.graph.nodes if n in needed and n not in behind and n.op != "get_attr"]
     stem = part_of(network, [input_of(network)], crossing)
-    ends = next(last for last in stem.graph.nodes if last.op == "output").all_input_nodes
-    quick = fast_twin(stem, [end.name for end in ends])
-    return _Halves(quick, part_of(network, crossing, None), crossing.index(node))
+    return _Halves(light_twin(stem), part_of(network, crossing, None), crossing.index(node))
 
 
 def _needed(network: fx.GraphModule, behind: set[fx.Node]) -> set[fx.Node]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Generator
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from cutaway.engine.memory import keep_freed_memory
+from cutaway.engine.threads import side_by_side
 from cutaway.errors import must_be
 from cutaway.events import Progress
 from cutaway.explanation.baseline import Baseline, baseline
@@ -59,17 +61,18 @@ def integrated(question: Question, start: torch.Tensor, steps: int) -> Generator
     keep_freed_memory()
     front = front_of(question.quick)
     at, weights = _gauss_legendre(steps)
+    some = np.array_split(np.arange(steps), -(-steps // AT_A_TIME))
     found = []
     for row in range(len(question)):
         ends = front.values(question.x[row : row + 1])
         starts = front.values(start[row : row + 1])
         totals = [torch.zeros_like(end) for end in ends]
+        slopes_at = functools.partial(_slopes, question, row, front, starts, ends)
         done = 0
-        for part in np.array_split(np.arange(steps), -(-steps // AT_A_TIME)):
-            slopes = _slopes(question, row, front, starts, ends, at[part], weights[part])
+        for slopes in side_by_side(slopes_at, [(at[part], weights[part]) for part in some]):
             for total, slope in zip(totals, slopes, strict=True):
                 total += summed(slope)
-            done += len(part)
+            done += len(slopes[0])
             yield Progress("Integrated Gradients", row * steps + done, len(question) * steps, "gradients")
         found.append(front.back(question.x[row : row + 1], tuple(totals)))
     return (question.x - start) * torch.cat(found)
@@ -81,10 +84,10 @@ def _slopes(
     front: Front,
     starts: tuple[torch.Tensor, ...],
     ends: tuple[torch.Tensor, ...],
-    at: NDArray[np.float64],
-    weights: NDArray[np.float64],
+    nodes: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> tuple[torch.Tensor, ...]:
-    """One picture's batch of places on the line -> the gradients there, each times its weight."""
+    """One picture's batch of places on the line and their weights -> the gradients there, each times its weight."""
+    at, weights = nodes
     with torch.enable_grad():
         line = tuple(
             torch.lerp(a, b, a.new_tensor(at).view(-1, *[1] * (a.ndim - 1))).requires_grad_()

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from cutaway.engine.bfloat16 import native_bfloat16
 from cutaway.errors import must_be
 from cutaway.events import Progress
 from cutaway.explanation.baseline import Baseline, baseline
 from cutaway.explanation.covering.covering import Covering
-from cutaway.explanation.covering.halved import halved
+from cutaway.explanation.covering.halved import NOT_NATIVE, halved
 from cutaway.explanation.covering.plan import Network, Plan, plan_of
 from cutaway.explanation.covering.span import Cells
 from cutaway.explanation.covering.windows import Places, places
@@ -39,7 +40,7 @@ class OcclusionSettings:
     baseline: Baseline = "grey"
     """What covered pixels become: black, white, grey, mean (the picture's mean colour), blur or zero."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """float32 is exact; bfloat16 is quicker and used only where 16 windows come out the same."""
+    """float32 is exact; bfloat16 is quicker where the processor has it, and used only where 16 windows agree."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,8 +112,10 @@ class _Grid:
 def _prepared(question: Question, settings: OcclusionSettings) -> tuple[_Grid, tuple[str, ...]]:
     window, stride = _sizes(question, settings)
     rows, columns = (places(side, window, stride) for side in question.size)
-    grid = _Grid(rows, columns, Network.of(question.fast, question.x[:1]), baseline(question, settings.baseline))
-    return (grid, ()) if settings.precision == "float32" else _halved(question, grid)
+    grid = _Grid(rows, columns, Network.of(question.many, question.x[:1]), baseline(question, settings.baseline))
+    if settings.precision == "float32":
+        return grid, ()
+    return _halved(question, grid) if native_bfloat16(question.x.device) else (grid, (NOT_NATIVE,))
 
 
 def _impressions(question: Question, row: int, grid: _Grid, coarse: bool) -> Iterator[Impression]:
@@ -171,7 +174,7 @@ def _shaped(question: Question, row: int, logits: torch.Tensor, down: Cells, acr
 def _halved(question: Question, grid: _Grid) -> tuple[_Grid, tuple[str, ...]]:
     """The network in bfloat16, where up to 16 windows of the first picture come out as in float32; else as it was."""
     x = question.x[:1]
-    half = dataclasses.replace(grid, network=Network.of(halved(grid.network.graph), x.to(torch.bfloat16)))
+    half = dataclasses.replace(grid, network=Network.of(halved(question.fast), x.to(torch.bfloat16)))
     down, across = (
         np.unique(np.linspace(0, len(axis) - 1, _CHECKED).round().astype(np.int64))
         for axis in (grid.rows, grid.columns)

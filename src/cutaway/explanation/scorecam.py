@@ -10,11 +10,13 @@ import torch
 import torch.nn.functional as F
 from torch import fx
 
+from cutaway.engine.bfloat16 import native_bfloat16
 from cutaway.engine.fast import BATCH
+from cutaway.engine.threads import side_by_side
 from cutaway.errors import must_be
 from cutaway.events import Progress
 from cutaway.explanation.cam import PLACED, LayerSettings, activation, answer, silent_layer
-from cutaway.explanation.covering.halved import halved
+from cutaway.explanation.covering.halved import NOT_NATIVE, halved
 from cutaway.explanation.method import Answer, Method
 from cutaway.explanation.question import Question
 
@@ -37,7 +39,7 @@ class ScoreSettings(LayerSettings):
     channels: int = 0
     """Use only this many of the layer's maps, those that vary most over the picture; 0: all."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """float32 is exact; bfloat16 is quicker and used only where 16 maps get the same scores."""
+    """float32 is exact; bfloat16 is quicker where the processor has it, and used only where 16 maps' scores agree."""
 
 
 def scorecam(question: Question, settings: ScoreSettings) -> Generator[Progress, None, Answer]:
@@ -52,9 +54,10 @@ def scorecam(question: Question, settings: ScoreSettings) -> Generator[Progress,
     if settings.precision not in ("float32", "bfloat16"):
         raise must_be("precision", "float32 or bfloat16", settings.precision)
     layer, value = activation(question, settings.layer)
-    network = _Scorer(question.fast, question.x.dtype)
-    half = _Scorer(halved(question.fast), torch.bfloat16) if settings.precision == "bfloat16" else None
-    notes, maps = list(silent_layer(question, layer, value)), []
+    network = _Scorer(question.many, question.x.dtype)
+    wanted, native = settings.precision == "bfloat16", native_bfloat16(question.x.device)
+    half = _Scorer(halved(question.fast), torch.bfloat16) if wanted and native else None
+    notes, maps = [*silent_layer(question, layer, value), *([NOT_NATIVE] if wanted and not native else [])], []
     for row, channels in enumerate(value):
         asked, chosen = question.row(row), _most_varied(channels, settings.channels)
         used = network
@@ -81,12 +84,13 @@ def _scores(
     question: Question, channels: torch.Tensor, network: _Scorer, task: str
 ) -> Generator[Progress, None, torch.Tensor]:
     """One picture's question, maps (M, h, w) -> f of the picture through each (M,)."""
-    found = [torch.empty(0)]
-    batch = _batch(question)
-    for at in range(0, len(channels), batch):
-        yield Progress(task, at, len(channels), "maps")
-        found.append(_score(question, channels[at : at + batch], network))
-    yield Progress(task, len(channels), len(channels), "maps")
+    found, done = [torch.empty(0)], 0
+    yield Progress(task, 0, len(channels), "maps")
+    parts = (channels[at : at + _batch(question)] for at in range(0, len(channels), _batch(question)))
+    for scores in side_by_side(lambda part: _score(question, part, network), parts):
+        found.append(scores)
+        done += len(scores)
+        yield Progress(task, done, len(channels), "maps")
     return torch.cat(found)
 
 

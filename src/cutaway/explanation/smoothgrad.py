@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Generator
 from dataclasses import dataclass
 
 import torch
 
 from cutaway.engine.memory import keep_freed_memory
+from cutaway.engine.threads import side_by_side
 from cutaway.errors import must_be
 from cutaway.events import Progress
-from cutaway.explanation.front import front_of
+from cutaway.explanation.front import Front, front_of
 from cutaway.explanation.gradient import AT_A_TIME, gradient_at, strongest, summed
 from cutaway.explanation.method import Answer, Method
 from cutaway.explanation.question import Question
@@ -55,16 +57,20 @@ def smoothed(question: Question, settings: SmoothGradSettings) -> Generator[Prog
         x = question.x[row : row + 1]
         totals: list[torch.Tensor] = []
         done = 0
-        for copies in noisy(x, settings):
-            with torch.enable_grad():
-                starts = tuple(value.requires_grad_() for value in front.values(copies))
-                slopes = gradient_at(question.values_at(row, front.rest(*starts)).sum(), starts)
+        for slopes in side_by_side(functools.partial(_slopes, question, row, front), noisy(x, settings)):
             sums = [summed(slope) for slope in slopes]
             totals = [total + part for total, part in zip(totals, sums, strict=True)] if totals else sums
-            done += len(copies)
+            done += len(slopes[0])
             yield Progress("SmoothGrad", row * settings.samples + done, len(question) * settings.samples, "gradients")
         found.append(front.back(x, tuple(total / settings.samples for total in totals)))
     return torch.cat(found)
+
+
+def _slopes(question: Question, row: int, front: Front, copies: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """One picture's batch of noisy copies -> the gradients behind the front."""
+    with torch.enable_grad():
+        starts = tuple(value.requires_grad_() for value in front.values(copies))
+        return gradient_at(question.values_at(row, front.rest(*starts)).sum(), starts)
 
 
 def noisy(x: torch.Tensor, settings: SmoothGradSettings) -> Generator[torch.Tensor, None, None]:

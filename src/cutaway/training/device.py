@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 
+from cutaway.engine.bfloat16 import native_bfloat16
 from cutaway.errors import BadInput, must_be
 from cutaway.training.recipe import Precision
 
@@ -69,14 +70,6 @@ def agree(world: World, values: torch.Tensor) -> torch.Tensor:
     if world.size > 1:
         dist.broadcast(values, 0)
     return values
-
-
-def native_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 products are made in hardware; emulated ones are slower than float32."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    known: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(known.get("avx512_bf16") or known.get("amx_bf16"))
 
 
 def dtype_for(precision: Precision, device: torch.device) -> torch.dtype:

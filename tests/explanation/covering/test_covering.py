@@ -16,6 +16,7 @@ from torch import fx, nn
 from torchvision import models
 
 from cutaway.engine.fast import fast_twin
+from cutaway.engine.winograd import with_winograd
 from cutaway.explanation.covering.covering import Covering
 from cutaway.explanation.covering.plan import Network, plan_of
 from cutaway.explanation.covering.windows import places
@@ -209,7 +210,7 @@ def occluded(
 ) -> np.ndarray[Any, Any]:
     """The map of one class by the incremental engine, in the groups that the method uses."""
     rows, columns = (places(side, window, stride) for side in x.shape[2:])
-    network = Network.of(fast_twin(graph), x)
+    network = Network.of(with_winograd(fast_twin(graph)), x)
     covering = Covering(network, x, cover)
     values = np.full((len(rows), len(columns)), np.nan)
     for a, b in itertools.product(rows.groups, columns.groups):

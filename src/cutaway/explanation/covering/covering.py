@@ -7,23 +7,21 @@ the cells are computed that its pixels can reach. Exact within float rounding; t
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
 from torch import fx
 
 from cutaway.engine.run import run
-from cutaway.engine.threads import threads as using
+from cutaway.engine.threads import side_by_side
 from cutaway.explanation.covering.cutting import cut_out
 from cutaway.explanation.covering.plan import Crop, Network, Plan, PlanStep, plan_of
 from cutaway.explanation.covering.rules import Rule, padded
 from cutaway.explanation.covering.span import Cut, Span
 
-AT_ONCE = 16
-"""Windows whose whole maps are computed at a time; with fewer, torch takes a slower way on one thread."""
+AT_ONCE = 12
+"""Windows whose whole maps are computed at a time, at most."""
 Box = tuple[int, int, int, int]
 """Top, left, bottom, right in pixels of the network's input; bottom and right are not covered any more."""
 _Patches = dict[fx.Node, torch.Tensor]
@@ -61,29 +59,19 @@ class Covering:
                 patches[step.node] = patch
             ends = [self._crop(crop, patches, None) for crop in plan.ends]
             patches.clear()
-            parts = max(len(ends[0]) // AT_ONCE, 1)
+            parts = -(-len(ends[0]) // AT_ONCE)
             some = zip(*(end.chunk(parts) for end in ends), strict=True)
             return torch.cat([plan.tail(*values) for values in some])
 
     def side_by_side(self, plans: Iterable[Plan]) -> Iterator[torch.Tensor]:
-        """Plans -> the logits of each, in order; as many are computed at a time as torch has threads.
+        """Plans -> the logits of each, in order; a group of windows for each of torch's threads."""
 
-        Crops are small: two threads in one convolution mostly wait for each other (resnet18 at 224 px: 6.9 s that
-        way, 5.9 s with a group of windows for each thread).
-        """
-        workers = torch.get_num_threads()
-        if workers == 1:
-            yield from map(self.logits_of_grid, plans)
-            return
-        with using(1), ThreadPoolExecutor(workers) as pool:
-            waiting: deque[Future[torch.Tensor]] = deque()
+        def ready() -> Iterator[Plan]:
             for plan in plans:
                 self._keep(plan.bases)  # here, where nobody else writes what the threads read
-                waiting.append(pool.submit(self.logits_of_grid, plan))
-                if len(waiting) > workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+                yield plan
+
+        return side_by_side(self.logits_of_grid, ready())
 
     def logits_of_boxes(self, boxes: Iterable[Box]) -> torch.Tensor:
         """Boxes -> logits (M, K)."""

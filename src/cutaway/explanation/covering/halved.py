@@ -9,6 +9,7 @@ from torch import fx, nn
 
 from cutaway.graph.functions import name_of
 
+NOT_NATIVE = "Computed in float32: this processor has no products in bfloat16, and imitated ones are slower."
 _ENDING = nn.Linear | nn.ReLU | nn.Dropout | nn.Flatten | nn.AdaptiveAvgPool2d | nn.Identity
 _ENDING_CALLS = frozenset({"mean", "flatten", "relu", "adaptive_avg_pool2d", "squeeze", "float", "contiguous"})
 

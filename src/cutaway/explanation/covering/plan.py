@@ -15,7 +15,7 @@ from cutaway.engine.run import input_of, run
 from cutaway.explanation.covering.rules import Rule, Shape, rules_of
 from cutaway.explanation.covering.span import Cells, Cut, Slide, Span
 
-NEARLY_ALL = 0.8
+NEARLY_ALL = 0.65
 """Of a map: from this share of its cells on, cutting crops out costs more than computing the rest saves."""
 _STILL = Slide()
 
