@@ -74,7 +74,7 @@ def test_one_epoch_is_one_dot() -> None:
 def test_dot_whisker_spans_the_interval() -> None:
     svg = dot_whisker([Interval("CNN", 0.5, 0.0, 1.0, strong=True), Interval("HOG", 0.4, 0.2, 0.6)], title="t")
     whisker = next(e for e in parsed(svg).iter(f"{NS}line") if "whisker" in e.get("class", ""))
-    assert (whisker.get("x1"), whisker.get("x2")) == ("12", f"{WIDTH - 22:g}")
+    assert (whisker.get("x1"), whisker.get("x2")) == ("18", f"{WIDTH - 22:g}")
     assert "50.0 %  (0.0 % to 100.0 %)" in words(svg)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import log_softmax
 
 from cutaway.errors import BadInput, BadModel
 from cutaway.reports import metrics
@@ -128,15 +129,36 @@ def test_a_hopeless_network_gets_the_flattest_temperature() -> None:
 @given(st.integers(0, 10_000), st.integers(2, 30), st.integers(2, 6), st.floats(0.01, 50))
 @settings(max_examples=40, deadline=None)
 def test_a_fitted_temperature_never_raises_the_loss(seed: int, n: int, k: int, sharp: float) -> None:
+    """The loss over targets of which 1 / (n + 2) belongs to the other classes."""
     logits, labels, names = fold(seed, n, k, sharp)
-    classes = [str(i) for i in range(k)]
     t = fit_temperature(logits, labels)
     assert 0.05 <= t <= 20
-    before = measure("val", names, labels, logits, classes)
-    assert measure("val", names, labels, logits / t, classes).loss <= before.loss + 1e-9
-    assert sum(map(sum, before.confusion)) == n
-    assert sum(map(len, before.cells.values())) == n
-    assert len(before.mistakes) == min(48, n - before.correct)
+    targets = np.full((n, k), 1 / (n + 2) / (k - 1))
+    targets[np.arange(n), labels] = 1 - 1 / (n + 2)
+    before, after = (-(targets * log_softmax(logits / by, axis=1)).sum(1).mean() for by in (1.0, t))
+    assert after <= before + 1e-9
+    measured = measure("val", names, labels, logits, [str(i) for i in range(k)])
+    assert sum(map(sum, measured.confusion)) == n
+    assert sum(map(len, measured.cells.values())) == n
+    assert len(measured.mistakes) == min(48, n - measured.correct)
+
+
+def test_one_narrow_mistake_does_not_make_a_network_sure_of_everything() -> None:
+    """Two classes, margins drawn as an honest network has them, of which a small fold shows one mistake near 0."""
+    rng = np.random.default_rng(3)
+    margins = rng.normal(4, 2, 20_000)
+    right = rng.random(20_000) < 1 / (1 + np.exp(-margins))
+    logits = np.stack([margins, np.zeros_like(margins)], 1)
+    labels = np.where(right, 0, 1)
+    sure = np.nonzero(right & (margins > 0.8))[0][:149]
+    narrow = np.nonzero(~right & (np.abs(margins - 0.3) < 0.1))[0][:1]
+    small = np.concatenate([sure, narrow])
+
+    t = fit_temperature(logits[small], labels[small])
+
+    losses = {by: -log_softmax(logits / by, axis=1)[np.arange(len(labels)), labels].mean() for by in (1.0, t, 0.2)}
+    assert t > 0.5
+    assert losses[t] < 1.1 * losses[1.0] < losses[0.2]
 
 
 def test_what_cannot_be_measured_is_said() -> None:

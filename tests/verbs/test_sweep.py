@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,33 @@ def test_the_files_hold_the_same_numbers(shapes: Path) -> None:
     assert "depth" in page
     assert 'src="http' not in page
     assert Path("sweeps/shapes/accuracy-seconds.svg").read_text().startswith(("<svg", "<?xml"))
+
+
+def test_the_page_names_the_command_that_was_asked_for(shapes: Path) -> None:
+    ca.sweep(str(shapes), vary=("depth=2",), epochs=1, size=16)
+    page = Path("sweeps/shapes/sweep.html").read_text()
+    words = re.sub(r"<[^>]+>", "", page)
+    assert "cutaway sweep shapes --vary depth=2 --epochs 1 --size 16" in words
+
+
+def test_what_only_the_first_training_of_a_process_pays_is_no_cost_of_the_first_setting(
+    shapes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cutaway.verbs import sweep_run
+
+    real, trained = sweep_run.fit, list[Any]()
+
+    def noted(network: Any, job: Any) -> Any:
+        trained.append(network)
+        return real(network, job)
+
+    monkeypatch.setattr(sweep_run, "fit", noted)
+    asked: dict[str, Any] = {"vary": ("depth=2",), "size": 16, **QUICK}
+    ca.sweep(str(shapes), **asked)
+    assert len(trained) == 2  # one that is thrown away, one that is measured
+    assert trained[0] is not trained[1]
+    ca.sweep(str(shapes), **asked)
+    assert len(trained) == 2  # all is known: nothing to warm up for
 
 
 def test_again_goes_on_where_it_was(shapes: Path) -> None:

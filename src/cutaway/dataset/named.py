@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -114,7 +115,9 @@ def _answered(name: str, known: Download, downloads: Path) -> Iterator[None]:
     except (OSError, RuntimeError) as error:
         if isinstance(error, OSError) and error.errno in FULL | CLOSED:
             raise
-        detail = " ".join(str(error).split())[:200] or type(error).__name__
+        said = " ".join(str(error).split())
+        reason = re.search(r"<urlopen error .*?>", said)  # what every mirror of a list answered, once
+        detail = (reason.group() if reason else said[:200]) or type(error).__name__
         if "corrupted" in detail:
             raise BadInput(
                 f"A downloaded file of {name} does not have the digest that torchvision expects; delete it from "

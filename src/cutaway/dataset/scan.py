@@ -69,7 +69,7 @@ def must_be_trainable(dataset: Dataset, failures: Sequence[BadPicture] = ()) -> 
     readable = Counter(dataset.classes[s.label] for s in dataset.samples if s.label is not None and s.name not in bad)
     if len(there) < 2:
         raise BadInput(
-            f"{dataset.root} has one class only ({some(there)}); a classifier needs two or more folders to tell apart."
+            f"{dataset.root} has one class only ({some(there)}); a classifier needs two or more to tell apart."
         )
     for name, pictures in there.items():
         if not readable[name]:

@@ -9,7 +9,7 @@ from cutaway.draw.svg import Content, picture, tag, text
 
 WIDTH = 460.0
 HEIGHT = 290.0
-LEFT, RIGHT, TOP, BOTTOM = 64.0, 22.0, 34.0, 44.0
+LEFT, RIGHT, TOP, BOTTOM = 72.0, 22.0, 34.0, 44.0
 
 
 def empty(title: str) -> Content:

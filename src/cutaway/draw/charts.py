@@ -29,7 +29,7 @@ def dot_whisker(rows: Sequence[Interval], *, title: str, x_label: str = "accurac
     pitch, top = 46.0, 12.0
     height = top + pitch * len(rows) + 40
     low, _ = rounded_out(min(r.low for r in rows), 1.0)
-    x = Axis(max(0.0, low), 1.0, 12.0, WIDTH - 22)
+    x = Axis(max(0.0, low), 1.0, 18.0, WIDTH - 22)
     body = x_ticks(x, ticks(x.low, x.high), percent, bottom=height - 40, top=top)
     for i, row in enumerate(rows):
         y, colour = top + pitch * i + 30, 1 if row.strong else 0
@@ -38,7 +38,7 @@ def dot_whisker(rows: Sequence[Interval], *, title: str, x_label: str = "accurac
             tag(
                 "g",
                 hover(f"{row.name}: {words} {row.note}".strip()),
-                text(shortened(row.name, 34), 12, y - 12, class_="strong" if row.strong else "ink"),
+                text(shortened(row.name, 34), x.start, y - 12, class_="strong" if row.strong else "ink"),
                 text(words, WIDTH - 22, y - 12, anchor="end", class_="strong" if row.strong else None),
                 tag("line", x1=x.at(row.low), x2=x.at(row.high), y1=y, y2=y, class_=f"whisker s{colour}"),
                 tag("circle", cx=x.at(row.value), cy=y, r=5.5 if row.strong else 4.5, class_=f"f{colour}"),

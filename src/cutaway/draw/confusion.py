@@ -21,7 +21,7 @@ def confusion_heatmap(
     k = len(classes)
     longest = min(18, max([len(c) for c in classes] + [1]))
     font = max(6.0, min(12.0, 0.8 * (WIDTH - 80) / max(1, k)))
-    margin = 24 + 0.58 * font * longest
+    margin = 30 + 0.58 * font * longest
     side = min(LARGEST_CELL, (WIDTH - margin - 8) / max(1, k))
     width, height = max(170.0, margin + side * k + 8), margin + side * k + 8
     every = math.ceil(font / side)  # name every n-th class when rows are thinner than letters

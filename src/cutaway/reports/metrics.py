@@ -43,16 +43,25 @@ def wilson(correct: int, n: int, z: float = Z_95) -> tuple[float, float]:
 def fit_temperature(logits: ArrayLike, labels: ArrayLike) -> float:
     """Logits (N, K) and labels (N,) of the validation fold -> the T > 0 whose softmax(logits / T) has the least loss.
 
-    Guo et al. 2017, https://arxiv.org/abs/1706.04599, section 4.2; T lies in [0.05, 20]. A fold that is empty or
-    holds no mistake is separable: its likelihood grows without end as T -> 0 and says nothing about T, so 1.0.
+    Guo et al. 2017, https://arxiv.org/abs/1706.04599, section 4.2; T lies in [0.05, 20]. Departure: 1 / (N + 2) of each
+    target belongs to the other classes, Platt's (1999) rule for what a small fold cannot know. Without it one narrow
+    mistake among 150 gave T = 0.2: loss on 400 others 0.177, where T = 1 has 0.112 and this rule's 0.67 has 0.099.
+    A fold that is empty or holds no mistake says nothing about T: 1.0.
     """
     z, y = _checked("validation", logits, labels)
     if len(y) == 0 or bool(np.all(z.argmax(1) == y)):
         return 1.0
     from scipy.optimize import minimize_scalar
+    from scipy.special import logsumexp
+
+    doubt = 1 / (len(y) + 2)
 
     def loss(log_t: float) -> float:
-        return float(_losses(z / math.exp(log_t), y).mean())
+        scaled = z / math.exp(log_t)
+        of_each = logsumexp(scaled, axis=1, keepdims=True) - scaled  # (N, K), -log p
+        given = of_each[np.arange(len(y)), y]
+        others = (of_each.sum(1) - given) / (z.shape[1] - 1)
+        return float(((1 - doubt) * given + doubt * others).mean())
 
     low, high = (math.log(t) for t in TEMPERATURES)
     found = minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6})

@@ -48,6 +48,7 @@ def _run(options: CheckOptions) -> Generator[Event, None, CheckResult]:
 
     import numpy as np
 
+    from cutaway.dataset import FOLDS
     from cutaway.dataset.cache import fill
     from cutaway.dataset.places import cache_folder
     from cutaway.dataset.quarantine import write_quarantine
@@ -84,7 +85,7 @@ def _run(options: CheckOptions) -> Generator[Event, None, CheckResult]:
     write_quarantine(folder.quarantine, findings)
     tally = Counter((s.fold or "all", s.label) for s in dataset.samples if s.label is not None)
     counts: dict[str, dict[str, int]] = {}
-    for (fold, label), number in sorted(tally.items()):
+    for (fold, label), number in sorted(tally.items(), key=lambda row: ((*FOLDS, "all").index(row[0][0]), row[0][1])):
         counts.setdefault(fold, {})[dataset.classes[label]] = number
     where = {s.name: i for i, s in enumerate(dataset.samples)}
     at = [where[n] for n in dict.fromkeys(finding_names(findings)) if n in where and seen.ok[where[n]]]

@@ -29,6 +29,7 @@ from cutaway.verbs.find import find_model, run_of
 from cutaway.verbs.out import must_be_page
 from cutaway.verbs.report_files import shown_names, thumbnails
 from cutaway.verbs.survey import Survey
+from cutaway.verbs.typed import typed_command
 
 
 def evaluate_on(options: EvaluateOptions) -> Generator[Event, None, Evaluation]:
@@ -126,7 +127,7 @@ def _report(options: EvaluateOptions, model: Model, result: Measured, looks: int
     return Report(
         title=f"{options.model} on {options.data}",
         created=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        command=f"cutaway evaluate {options.model} {options.data}",
+        command=typed_command("evaluate", options),
         recipe=dict(model.card),
         network=network_text(table),
         network_name=model.card.get("network", options.model),

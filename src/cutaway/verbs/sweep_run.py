@@ -21,6 +21,7 @@ from cutaway.dataset.pixels import PixelSet
 from cutaway.draw.svg import standalone
 from cutaway.draw.sweep import Trial, sweep_charts, sweep_page
 from cutaway.events import Epoch, Event, Note, Progress
+from cutaway.image import InputContract
 from cutaway.reports.metrics import wilson
 from cutaway.training.augment import Augment, preset
 from cutaway.training.device import World
@@ -34,6 +35,7 @@ from cutaway.verbs.out import must_be_writable
 from cutaway.verbs.plan import mirrors, own_size
 from cutaway.verbs.survey import Survey, open_trainable, survey
 from cutaway.verbs.sweep import SweepOptions, SweepResult
+from cutaway.verbs.typed import typed_command
 from cutaway.zoo import build
 
 RECIPE_KNOBS = frozenset(
@@ -67,6 +69,8 @@ def sweep_over(options: SweepOptions) -> Generator[Event, None, SweepResult]:
     study = _study(folder.path, knobs, options)
     every = [dict(zip(knobs, values, strict=True)) for values in itertools.product(*knobs.values())]
     wanted = min(len(every), options.trials or len(every))
+    if len(_finished(study)) < wanted:
+        _warm_up(seen, contract, named(**first).graph, options)  # type: ignore[arg-type]
     try:
         while len(_finished(study)) < wanted:
             yield Progress("sweep", len(_finished(study)), wanted, "settings")
@@ -82,6 +86,14 @@ def sweep_over(options: SweepOptions) -> Generator[Event, None, SweepResult]:
     trials = tuple(_trial(t) for t in _finished(study))
     _write(folder, trials, len(seen.at("val")), options)
     return SweepResult(str(folder.path), trials)
+
+
+def _warm_up(seen: Survey, contract: InputContract, network: torch.nn.Module, options: SweepOptions) -> None:
+    """What only the first training of a process pays for (libraries, kernels chosen) is no cost of the first setting:
+    a few steps of a network that is thrown away."""
+    steps = fit(network, _job(seen, contract, recipe_for("scratch", seed=options.seed, epochs=1)))
+    next(steps)
+    steps.close()
 
 
 def _must_work(name: str, value: Any, network: Callable[..., Any]) -> None:
@@ -182,7 +194,7 @@ def _quiet(events: Generator[Event, None, Any]) -> Generator[Event, None, Any]:
         return end.value
 
 
-def _job(seen: Survey, contract: Any, recipe: Recipe) -> Job:
+def _job(seen: Survey, contract: InputContract, recipe: Recipe) -> Job:
     pixels: PixelSet = seen.pixels
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     _, how = preset(recipe.augment, len(seen.at("train")), epochs=recipe.epochs, mirrored_classes=mirrors(seen.dataset))
@@ -206,13 +218,12 @@ def _write(folder: RunFolder, trials: tuple[Trial, ...], photos: int, options: S
     folder.write_text(folder.path / "results.csv", table.getvalue())
     document = {"environment": environment(), "photos": photos, "trials": [dataclasses.asdict(t) for t in trials]}
     folder.write_json(folder.path / "results.json", document)
-    words = " ".join(f"--vary {v}" for v in options.vary)
     created = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     page = sweep_page(
         trials,
         title=f"{options.network} on {options.data}",
         photos=photos,
-        command=f"cutaway sweep {options.data} {words}",
+        command=typed_command("sweep", options),
         created=created,
     )
     folder.write_text(folder.path / "sweep.html", page)

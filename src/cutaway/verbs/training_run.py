@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +39,7 @@ from cutaway.verbs.report_files import write_report
 from cutaway.verbs.run import Run
 from cutaway.verbs.survey import Survey, open_trainable, survey
 from cutaway.verbs.train import TrainOptions
+from cutaway.verbs.typed import typed_command
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +61,7 @@ def start(options: TrainOptions) -> Generator[Event, None, Run]:
     """Options -> a new run, from files to report."""
     folder = new_run(options.data, options.out)
     must_be_writable(folder.path)
-    return (yield from _train(options, folder, _typed_command(options), stored=None))
+    return (yield from _train(options, folder, typed_command("train", options), stored=None))
 
 
 def resume_run(typed: Path) -> Generator[Event, None, Run]:
@@ -292,18 +292,3 @@ def _card(desk: Desk) -> dict[str, str]:
         "pictures": str(len(desk.survey.at("train"))),
         "made by": desk.command,
     }
-
-
-def _typed_command(options: TrainOptions) -> str:
-    """Options -> the command line that asks for them, whichever door they came through."""
-    words = ["cutaway", "train", options.data]
-    for field in dataclasses.fields(options):
-        value = getattr(options, field.name)
-        if field.name == "data" or value == field.default:
-            continue
-        flag = "--" + field.name.replace("_", "-")
-        if isinstance(value, bool):
-            words.append(flag if value else "--no-" + flag[2:])
-        else:
-            words += [flag, str(value)]
-    return shlex.join(words)
