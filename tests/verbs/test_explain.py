@@ -384,3 +384,19 @@ def test_the_page_tells_units_and_knobs_as_they_are() -> None:
     assert _setting(method_named("smoothgrad"), "seed", 0) == "seed 0"
     assert _setting(method_named("smoothgrad"), "noise", 0.0) == "noise 0.0"
     assert _setting(method_named("lrp"), "biases", False) == "biases no"
+
+
+@pytest.mark.usefixtures("first")
+def test_weights_that_learned_nothing_are_said_to_be_so(cli: Cli) -> None:
+    said = cli("explain", "zoo:small-cnn", CIRCLE, "--method", "gradcam", "--no-check")
+    assert "zoo:small-cnn was made now: its weights are random, nothing was learned." in said.out + said.err
+
+
+@pytest.mark.usefixtures("first")
+def test_the_class_explained_is_the_first_of_those_told_even_where_probabilities_are_equal() -> None:
+    from cutaway.verbs.explain_run import _told
+
+    model = ca.open_model("runs/first")
+    logits = torch.tensor([[1e-9, 2e-9, 3e-9][: len(model.classes)]])
+    (told,) = _told([ca.read_image(CIRCLE)], model, logits)
+    assert told.top[0][0] == model.classes[int(logits.argmax())]

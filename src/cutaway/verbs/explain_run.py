@@ -30,7 +30,7 @@ from cutaway.model import Model
 from cutaway.verbs.explain import ExplainedPicture, ExplainOptions, ExplainResult
 from cutaway.verbs.explain_methods import Chosen, chosen_methods, refuse_without_gradient
 from cutaway.verbs.explain_page import write_page
-from cutaway.verbs.find import find_model
+from cutaway.verbs.find import find_model, made_now
 from cutaway.verbs.picture_file import picture_file
 
 MOST_OF_FOLDER = 8
@@ -68,6 +68,7 @@ def explain_of(
 ) -> Generator[Event, None, ExplainResult]:
     """Options, model, photos as typed or as they are, files to write (None: none) -> ExplainResult."""
     chosen, left_out = chosen_methods(options)
+    yield from made_now(options.model, model)
     pictures, unreadable = yield from _read(asked, model)
     pixels = np.stack([fit_picture(picture, model.contract) for picture in pictures])  # (N, H, W, 3)
     whole = ask(model, pixels[:1])
@@ -250,8 +251,8 @@ def _targets(options: ExplainOptions, model: Model, logits: torch.Tensor) -> lis
 def _told(pictures: Sequence[Image], model: Model, logits: torch.Tensor) -> tuple[ExplainedPicture, ...]:
     shares = _probabilities(model, logits)
     found = []
-    for picture, row in zip(pictures, shares, strict=True):
-        order = (-row).argsort(kind="stable")[:TOP]
+    for picture, row, scores in zip(pictures, shares, logits, strict=True):
+        order = scores.argsort(descending=True, stable=True)[:TOP]  # probabilities may be equal where these are not
         top = tuple((class_name(int(i), model.classes), float(row[i])) for i in order)
         found.append(ExplainedPicture(picture.name, picture.sha256, top))
     return tuple(found)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cutaway.errors import BadInput
+from cutaway.events import Note
 from cutaway.formats.table import is_tfjs_folder
 from cutaway.model import Model, open_model
 from cutaway.training.run_folder import RunFolder, find_run
@@ -27,6 +29,12 @@ def find_model(typed: str, network: str = "") -> Model:
     if typed.startswith(ZOO):
         return zoo_model(typed.removeprefix(ZOO))
     return open_model(file_of(typed), network=network)
+
+
+def made_now(typed: str, model: Model) -> Iterator[Note]:
+    """What was typed, its Model -> a Note where nobody has trained it, so that its answers are not read as learned."""
+    if typed.startswith(ZOO) and model.card.get("weights") == "random":
+        yield Note(f"{typed} was made now: its weights are random, nothing was learned.")
 
 
 def file_of(typed: str) -> Path:

@@ -228,12 +228,14 @@ def _done(work: Generator[Event, None, NeuronResult]) -> Generator[Event | Done[
 
 
 def _run(options: NeuronOptions) -> Generator[Event, None, NeuronResult]:
-    from cutaway.verbs.find import find_model
+    from cutaway.verbs.find import find_model, made_now
     from cutaway.verbs.neuron_run import units_of
     from cutaway.verbs.picture_file import picture_file
 
     path = picture_file(options.out, "neuron", options.model)
-    return (yield from units_of(options, find_model(options.model), path))
+    model = find_model(options.model)
+    yield from made_now(options.model, model)
+    return (yield from units_of(options, model, path))
 
 
 def _rounded(value: float | None) -> float | None:

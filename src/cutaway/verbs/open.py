@@ -6,7 +6,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cutaway.events import Event, Note
+from cutaway.events import Event
 from cutaway.verbs.verb import Verb
 
 if TYPE_CHECKING:
@@ -100,15 +100,14 @@ def _row(row: Any) -> dict[str, Any]:
 
 def _run(options: OpenOptions) -> Generator[Event, None, Opened]:
     from cutaway.formats.parts import OnlyView
-    from cutaway.verbs.find import ZOO, file_of, find_model
+    from cutaway.verbs.find import ZOO, file_of, find_model, made_now
 
     path = None if options.model.startswith(ZOO) else file_of(options.model)
     try:
         model = find_model(options.model, options.network)
     except OnlyView as only:
         return _viewed(options, path, only.view)
-    if options.model.startswith(ZOO) and model.card.get("weights") == "random":
-        yield Note(f"{options.model} was made now: its weights are random, nothing was learned.")
+    yield from made_now(options.model, model)
     return _described(options, path, model)
 
 

@@ -24,6 +24,7 @@ from cutaway.graph.digest import digest
 from cutaway.model import Model
 from cutaway.verbs.explain_methods import Chosen, given_settings, refuse_without_gradient
 from cutaway.verbs.explain_run import model_of
+from cutaway.verbs.find import made_now
 from cutaway.verbs.model_name import stem_of
 from cutaway.verbs.photos import gathered, open_photos
 from cutaway.verbs.table_file import must_end_well, partial_of, table_file, write_table
@@ -47,6 +48,7 @@ def trust_on(options: TrustOptions) -> Generator[Event, None, TrustResult]:
     given = given_settings(options.set, options.layer, methods)
     settings = {m.name: settings_of(m, given[m.name]) for m in methods}
     model = model_of(options.model)
+    yield from made_now(options.model, model)
     found = open_photos(options.data, model.classes)
     photos = yield from gathered((found[0], False, ""), options.data, [model.contract], options.fold, options.most)
     pixels = photos.pixels[model.contract.pixel_key]
