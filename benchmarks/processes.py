@@ -14,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,20 @@ from typing import Any
 from benchmarks.bench import ROOT
 
 LIMIT_S = 3600.0
+MEASURER = """
+import json, os, sys, time
+begun = time.perf_counter()
+pid = os.fork()
+if not pid:
+    os.execvp(sys.argv[2], sys.argv[2:])
+_, status, used = os.wait4(pid, 0)
+with open(int(sys.argv[1]), "w") as told:
+    json.dump([time.perf_counter() - begun, used.ru_utime + used.ru_stime, used.ru_maxrss], told)
+code = os.waitstatus_to_exitcode(status)
+os.kill(os.getpid(), -code) if code < 0 else os._exit(code)
+"""
+"""What starts and measures the command. Linux counts into the peak memory of a process what its parent held when it was
+started (after 800 MB of arrays, `python -c pass` "took" 793), so the parent has to be a small one."""
 
 
 class Failed(Exception):
@@ -52,35 +65,33 @@ class Ran:
 def ran(command: Sequence[str | Path], env: Mapping[str, str] | None = None, limit_s: float = LIMIT_S) -> Ran:
     """Command, variables to add to the environment -> what it took. Raises Failed where it does not end with 0."""
     words = [str(word) for word in command]
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        begun = time.perf_counter()
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as told:
         process = subprocess.Popen(
-            words,
+            [sys.executable, "-IS", "-c", MEASURER, str(told.fileno()), *words],
             cwd=ROOT,
             env={**os.environ, **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=err,
+            pass_fds=[told.fileno()],
             start_new_session=True,
         )
         watch = threading.Timer(limit_s, _end, [process])
         watch.start()
         try:
-            _, status, used = os.wait4(process.pid, 0)
+            process.wait()
         except BaseException:
             _end(process)
             process.wait()
             raise
         finally:
             watch.cancel()
-        wall = time.perf_counter() - begun
-        process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise Failed(
                 f"{' '.join(words)} ended with {process.returncode}:\n{_read(err)[-2000:] or _read(out)[-2000:]}"
             )
-        peak = used.ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
-        return Ran(wall, used.ru_utime + used.ru_stime, peak, _read(out))
+        wall_s, cpu_s, peak = json.loads(_read(told))
+        return Ran(wall_s, cpu_s, peak / (2**20 if sys.platform == "darwin" else 1024), _read(out))
 
 
 def program(name: str, **options: object) -> list[str | Path]:

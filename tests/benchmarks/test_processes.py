@@ -27,6 +27,13 @@ def test_a_process_is_measured_and_its_result_read() -> None:
     assert run.peak_mb > 64
 
 
+def test_what_the_measuring_process_holds_is_not_counted() -> None:
+    held = bytearray(b"1") * 300 * 2**20
+    assert 5 < ran(python("pass")).peak_mb < 100
+    del held
+    assert 5 < ran(python("pass")).peak_mb < 100
+
+
 def test_a_result_may_have_many_lines() -> None:
     assert ran(python("print('{\"a\":\\n 1}')")).result == {"a": 1}
 

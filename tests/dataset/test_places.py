@@ -31,6 +31,7 @@ def test_the_cache_folder_is_what_the_person_says(monkeypatch: pytest.MonkeyPatc
             OSError(28, "No space left on device"),
             r"is full \([\d,]+ bytes are free\); make room, or set \$CUTAWAY_CACHE",
         ),
+        (OSError("125000 requested and 77696 written"), r"is full \([\d,]+ bytes are free\)"),
         (sqlite3.OperationalError("database or disk is full"), r"is full \([\d,]+ bytes are free\)"),
         (PermissionError(13, "Permission denied"), r"cannot be written \(Permission denied\); set \$CUTAWAY_CACHE"),
         (OSError(30, "Read-only file system"), r"cannot be written \(Read-only file system\)"),

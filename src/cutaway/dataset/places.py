@@ -35,7 +35,7 @@ def writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in FULL:
+        if error.errno in FULL or (error.errno is None and "requested and" in str(error)):  # numpy's short write
             raise _full(folder) from error
         if error.errno in CLOSED:
             raise _closed(folder, error.strerror or str(error)) from error
