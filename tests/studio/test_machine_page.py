@@ -126,7 +126,7 @@ def test_without_a_model_and_without_a_picture_it_says_what_to_do(browser: Any, 
     with kit.visit(browser, server, "#/machine") as page:
         page.get_by_text("Choose a model and a picture").wait_for()
         kit.axe(page)
-        page.get_by_role("button", name=f"Open {MODEL}").click()
+        page.get_by_role("button", name=f"Open {MODEL.removeprefix('zoo:')}").click()
         painted(page, ".plate canvas", 3)
     with kit.visit(browser, server, f"#/machine?model={MODEL}") as page:
         page.get_by_role("button", name="Take a sample").click()
@@ -141,7 +141,18 @@ def test_a_file_of_bare_weights_is_listed(browser: Any, server: kit.Studio, tmp_
         kit.axe(page)
 
 
-def test_a_tablet_stacks_it(browser: Any, server: kit.Studio) -> None:
-    with kit.visit(browser, server, f"{HASH}&layer=conv1", width=768, height=1024) as page:
+def test_a_tablet_stacks_it_and_brings_what_is_opened_into_sight_without_motion(
+    browser: Any, server: kit.Studio
+) -> None:
+    place = f"{HASH}&layer=conv1"
+    with kit.visit(browser, server, place, width=768, height=1024, reduced_motion="reduce") as page:
         painted(page, ".maps canvas", 1)
         kit.no_sideways_scroll(page)
+        page.locator(".maps").click(position={"x": 20, "y": 20})
+        opened = page.get_by_role("region", name="Unfold")
+        opened.get_by_role("heading", level=2).wait_for()
+        kit.until(
+            page, "document.querySelector('section[aria-label=Unfold]').getBoundingClientRect().top < innerHeight"
+        )
+        assert opened.get_by_label("Pace").input_value() == "slow"
+        kit.until(page, "document.getAnimations().every((a) => a.playState !== 'running')")
