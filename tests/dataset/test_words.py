@@ -12,6 +12,7 @@ from cutaway.dataset.words import (
     natural_key,
     shown,
     some,
+    spelled_as,
     unique,
 )
 
@@ -61,3 +62,11 @@ def test_sentences() -> None:
     assert did_you_mean("zzz", ["cifar10"]) == ""
     assert some("abcdefg", 3) == "a, b, c and 4 more"
     assert (count(1, "class"), count(2, "class"), count(1200, "picture")) == ("1 class", "2 classes", "1,200 pictures")
+
+
+def test_classes_are_spelled_as_the_photos_have_them_where_it_is_plain_which_is_which() -> None:
+    assert spelled_as(("Cat", "Dog", "Hamster"), ("cats", "dogs")) == ("cats", "dogs", "Hamster")
+    assert spelled_as(("fresh apple", "Dog"), ("Fresh-Apples", "Dog")) == ("Fresh-Apples", "Dog")
+    assert spelled_as(("Class 1", "Class 2"), ("cats", "dogs")) is None
+    assert spelled_as(("Cat", "CATS"), ("cats",)) is None  # which of the two?
+    assert spelled_as(("Cat", "Dog"), ("cat", "cats")) is None  # two folders for one class

@@ -119,6 +119,41 @@ def test_a_photo_opens_where_pictures_open(asking: TestClient, made: str) -> Non
     assert same == {"picture": address}
 
 
+def test_a_part_of_a_map_is_a_data_set_of_its_own(
+    asking: TestClient, trained: Path, made: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cutaway.dataset.scan import open_dataset
+    from cutaway.image.write import to_png
+    from cutaway.studio import album
+    from cutaway.studio.uploads import path_of
+
+    head, columns = map_store.unpacked(asking.get(f"/api/maps/{made}/points").content)
+    part = asking.post(f"/api/maps/{made}/part", json={"photos": [3, 0, 9]}).json()["data"]
+    found, digits = open_dataset(path_of(part)), open_dataset("digits")
+    by_name = {s.name: i for i, s in enumerate(digits.samples)}
+    for place in (3, 0, 9):
+        number = by_name[head.names[place]]
+        name = f"{head.classes[columns['label'][place]]}/{number}.png"
+        copy = next(i for i, s in enumerate(found.samples) if s.name.endswith(name))
+        assert (found.read(copy).pixels == digits.read(number).pixels).all()
+    assert len(found) == 3
+    for k in range(6):
+        path = tmp_path / f"{k % 2}" / f"{k}.png"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(to_png(np.full((9, 9, 3), 40 * k, np.uint8)))
+    asked = wanted(trained, data=str(tmp_path))
+    id_ = ended(asking, asking.post("/api/maps", json=asked).json()["id"])["result"]["id"]
+    part = asking.post(f"/api/maps/{id_}/part", json={"photos": [0, 5]}).json()["data"]
+    assert part.endswith("/part-of-" + tmp_path.name + ".csv")
+    assert [s.at for s in open_dataset(path_of(part)).samples] == [str(tmp_path / "0/0.png"), str(tmp_path / "1/5.png")]
+    none = asking.post(f"/api/maps/{id_}/part", json={"photos": []})
+    assert none.json()["message"] == "No photo was chosen; draw around some, or choose a class."
+    assert "there is no photo 6" in asking.post(f"/api/maps/{id_}/part", json={"photos": [6]}).json()["message"]
+    monkeypatch.setattr(album, "MOST_COPIED", 2)
+    many = asking.post(f"/api/maps/{made}/part", json={"photos": [1, 2, 3]})
+    assert many.json()["message"] == "3 photos of digits would have to be copied; choose 2 at most."
+
+
 def test_a_photo_in_a_folder_keeps_its_own_path(asking: TestClient, tmp_path: Path) -> None:
     from cutaway.image.write import to_png
 

@@ -142,6 +142,22 @@ def test_a_lasso_by_mouse_is_a_list_that_can_be_saved(page: Any, tmp_path: Path)
     page.get_by_text(re.compile(rf"^{number} photos: ")).wait_for()  # the part is in the address
 
 
+def test_a_part_is_measured_and_mapped_alone(page: Any) -> None:
+    page.get_by_role("combobox", name="A class").select_option("3")
+    counts = page.get_by_text(re.compile(r"^\d+ photos: "))
+    number = int(re.match(r"\d+", counts.inner_text())[0])  # type: ignore[index]
+    page.get_by_role("button", name="Measure accuracy on these").click()
+    page.get_by_role("heading", name="Accuracy on my data").wait_for()
+    assert page.get_by_label("Labelled photos").input_value() == "part-of-digits.zip"
+    page.get_by_role("button", name="Measure", exact=True).click()
+    page.get_by_text(f"{number} photos, with no edit made.").wait_for()
+    page.go_back()
+    page.get_by_role("button", name="Map these alone").click()
+    page.get_by_role("button", name="Make the map").click()
+    page.get_by_role("application").wait_for()
+    assert page.get_by_role("application").get_attribute("aria-label") == f"Map of {number} photos"
+
+
 def test_colours_classes_and_words_choose_what_is_lit(page: Any) -> None:
     shown = page.locator(".shown")
     page.get_by_role("list", name="Show only").get_by_role("button").first.click()

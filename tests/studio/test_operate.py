@@ -286,6 +286,32 @@ def test_accuracy_on_own_photos(client: TestClient, small: Model, tmp_path: Path
     assert thumb.content[:3] == b"\xff\xd8\xff"
 
 
+def test_photos_whose_folders_are_called_otherwise_are_told_with_a_remedy(client: TestClient, tmp_path: Path) -> None:
+    from cutaway.image.write import to_png
+
+    def folders(*names: str) -> str:
+        for name in names:
+            for i in range(3):
+                path = tmp_path / names[0] / name / f"{i}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(to_png(np.full((8, 8, 3), 60 * i, np.uint8)))
+        return str(tmp_path / names[0])
+
+    data = folders("CLASS 0", "Class-3s")
+    told = ask(client, "/api/photos/labels", data=data)
+    assert not told["fit"]
+    assert "has pictures of 'CLASS 0', 'Class-3s', but the classes of the model are 'class 0'" in told["why"]
+    (edit,) = told["remedy"]["edits"]
+    assert edit["names"][:5] == ["CLASS 0", "class 1", "class 2", "Class-3s", "class 4"]
+    assert told["remedy"]["sentence"].startswith("call the classes CLASS 0, class 1")
+    assert ask(client, "/api/photos/labels", data=data, edits=[edit]) == {"fit": True, "why": "", "remedy": None}
+    before = follow(client, ask(client, "/api/accuracy", data=data)["id"])
+    after = follow(client, ask(client, "/api/accuracy", data=data, edits=[edit])["id"])
+    assert before["after"] is None
+    assert after["before"]["accuracy"] == after["after"]["accuracy"] <= 1
+    assert ask(client, "/api/photos/labels", data=folders("cats", "dogs"))["remedy"] is None
+
+
 def test_export_of_the_edited_model_is_a_job_with_a_file(client: TestClient, small: Model) -> None:
     scale = {**SCALE, "layer": first_conv(small)}
     body = {"verb": "export", "options": {"to": "safetensors"}, "about": {"model": SMALL, "edits": [scale]}}

@@ -160,6 +160,25 @@ def test_list_branches_and_class_names(opened: Any, server: kit.Studio) -> None:
     assert edits_of(opened)[0]["names"][0] == "an aircraft"
 
 
+def test_a_click_on_a_map_means_its_channel_and_the_panel_leads_to_its_parts(opened: Any, server: kit.Studio) -> None:
+    go(opened, server, at())
+    maps = opened.locator(".operate .maps")
+    box = maps.bounding_box()
+    maps.click(position={"x": 5, "y": 5})
+    field = opened.get_by_label("Channels", exact=True)
+    assert field.input_value() == "0"
+    maps.click(position={"x": box["width"] - 25, "y": 5})
+    assert re.fullmatch(r"0, \d", field.input_value())
+    maps.click(position={"x": 5, "y": 5})
+    chosen = int(field.input_value())
+    opened.get_by_role("button", name=f"Silence channel {chosen}").click()
+    settled(opened, 1)
+    assert edits_of(opened)[0]["channels"] == [chosen]
+    opened.get_by_role("button", name="The whole network").click()
+    kit.until(opened, "document.activeElement.textContent === 'The whole network'")
+    assert opened.evaluate("scrollY") == 0  # the panel moves, not the window
+
+
 def test_the_picture_is_turned_and_painted(opened: Any, server: kit.Studio) -> None:
     go(opened, server, at(tools="1"))
     before = answer(opened)

@@ -89,6 +89,18 @@ def test_photos_without_labels_of_the_model(first: Path, edited: str, cli: Cli) 
     assert "0 of 41 pictures get another answer; 100.0% agree." in said.out
 
 
+def test_classes_that_an_edit_calls_as_the_photos_do_are_measured(first: Path, cli: Cli) -> None:
+    classes = ca.open_model(first).classes
+    for name in classes:
+        (Path("shapes") / name).rename(Path("shapes") / f"{name}s")
+    ca.edit(str(first), f"classes={','.join(f'{name}s' for name in classes)}", out="named.safetensors")
+    (data,) = cli("effect", first, "named.safetensors", "shapes", "--json").json["data"]
+    told = ca.evaluate("named.safetensors", "shapes", fold="all")
+    assert data["before"]["accuracy"] == data["after"]["accuracy"]
+    assert data["after"]["accuracy"] == pytest.approx(told.measured.accuracy, abs=1e-6)
+    assert (data["agreement"], data["flips"]) == (1, [])
+
+
 def test_chosen_layers_and_a_network_that_lost_one(first: Path, cli: Cli) -> None:
     model = ca.open_model(first)
     relu = next(t for t in ca.edit(str(first), "all.activation=sigmoid").texts).partition(".")[0]

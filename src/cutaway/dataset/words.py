@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from cutaway.dataset.samples import Fold
 
@@ -64,6 +64,26 @@ def shown(path: str) -> str:
 def class_name(folder: str) -> str:
     """Folder name or table cell -> class name; composed and decomposed accents are one name."""
     return unicodedata.normalize("NFC", shown(folder)).strip()
+
+
+def spelled_as(classes: Sequence[str], photos: Sequence[str]) -> tuple[str, ...] | None:
+    """A model's class names, those of photos -> the model's, spelled as the photos have them where only case, signs or
+    a plural s differ ("Cat", "cats"); None where a name of the photos fits no class, or more than one."""
+    known = {class_name(name) for name in classes}
+    given: dict[int, str] = {}
+    for name in photos:
+        if name in known:
+            continue
+        alike = [i for i, own in enumerate(classes) if _bare(own) == _bare(name) and class_name(own) not in photos]
+        if len(alike) != 1 or alike[0] in given:
+            return None
+        given[alike[0]] = name
+    return tuple(given.get(i, own) for i, own in enumerate(classes))
+
+
+def _bare(name: str) -> str:
+    letters = "".join(c for c in class_name(name).casefold() if c.isalnum())
+    return letters.removesuffix("s") or letters
 
 
 def fold_of(word: str) -> Fold | None:

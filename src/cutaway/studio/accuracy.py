@@ -34,10 +34,9 @@ def accuracy(before: Model, after: Model, data: str, fold: str, folder: Path) ->
     import numpy as np
 
     from cutaway.image.write import thumbnail
-    from cutaway.verbs.effect_run import on_data
-    from cutaway.verbs.photos import open_photos
+    from cutaway.verbs.effect_run import on_data, photos_for
 
-    found = open_photos(data, before.classes)
+    found, before = photos_for(data, before, after)
     if not len(found[0]):
         raise BadInput(f"{data} holds no photos; name a folder of them, one folder for each class.")
     told, photos = yield from on_data(data, found, fold, before, after)

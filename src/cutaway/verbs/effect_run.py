@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cutaway.dataset import Dataset
 from cutaway.draw.effect import (
     FlipTile,
     LayerPair,
@@ -57,9 +59,9 @@ def effect_of(
     unreadable: list[tuple[str, str]] = []
     cache: NodeCache | None = None
     for one in asked:
-        found = None if isinstance(one, Image) else open_photos(one, before.classes)
+        found, named = (None, before) if isinstance(one, Image) else photos_for(one, before, after)
         if found is not None and (len(found[0]) > 1 or found[1]):
-            told, photos = yield from on_data(str(one), found, options.fold, before, after)
+            told, photos = yield from on_data(str(one), found, options.fold, named, after)
             data.append((told, photos))
             unreadable += photos.unreadable
             continue
@@ -94,6 +96,17 @@ def edits_between(before: Model, after: Model) -> tuple[str, ...]:
 
 def _px(before: Model, after: Model) -> int:
     return max(target_px(before.contract), target_px(after.contract))
+
+
+def photos_for(typed: str, before: Model, after: Model) -> tuple[tuple[Dataset, bool, str], Model]:
+    """What was typed, both models -> what `open_photos` gives, and the model before the edits: where the photos' labels
+    are the names that an edit gave the classes, it calls them so too, and accuracy can be told."""
+    found = open_photos(typed, before.classes)
+    if not found[1] and len(before.classes) == len(after.classes) and before.classes != after.classes:
+        renamed = open_photos(typed, after.classes)
+        if renamed[1]:
+            return renamed, dataclasses.replace(before, classes=after.classes)
+    return found, before
 
 
 def on_data(

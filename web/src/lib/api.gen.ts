@@ -869,6 +869,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/maps/{id_}/part": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Map Part
+         * @description Some photos of the map -> a data set of these alone, which goes wherever photos are named.
+         */
+        post: operations["post_maps_id__part"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/maps/{id_}/photos/{number}": {
         parameters: {
             query?: never;
@@ -1043,6 +1063,26 @@ export interface paths {
          * @description Data set, photo's name -> its address as a picture.
          */
         post: operations["post_photos_address"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/photos/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Photo Labels
+         * @description Model, photos -> whether its answers can be called right or wrong on them, and what would make it so.
+         */
+        post: operations["post_photos_labels"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2596,6 +2636,35 @@ export interface components {
             name: string;
         };
         /**
+         * Labels
+         * @description `fit`: the photos' labels are classes of the model. Else `why` not, in a sentence ("" for photos without labels),
+         *     and the remedy: an edit to add that calls the classes as the photos do, where it is plain which is which.
+         */
+        Labels: {
+            /** Fit */
+            fit: boolean;
+            remedy: components["schemas"]["Remedy"] | null;
+            /** Why */
+            why: string;
+        };
+        /**
+         * LabelsRequest
+         * @description A model with its edits, and photos whose labels it is to be measured by.
+         */
+        LabelsRequest: {
+            /** Data */
+            data: string;
+            /**
+             * Edits
+             * @default []
+             */
+            edits?: {
+                [key: string]: unknown;
+            }[];
+            /** Model */
+            model: string;
+        };
+        /**
          * Layer
          * @description One step: output shape and input shapes without the batch axis; what it costs for one picture; `field`: height
          *     and width in pixels that one cell sees (null where it sees none of the picture); `block`: the innermost block;
@@ -2962,6 +3031,14 @@ export interface components {
              * @enum {string}
              */
             view: "after" | "before" | "difference";
+        };
+        /**
+         * MapPart
+         * @description Address of a data set that holds some photos of a map alone.
+         */
+        MapPart: {
+            /** Data */
+            data: string;
         };
         /**
          * MapPhoto
@@ -3535,6 +3612,14 @@ export interface components {
              * @default []
              */
             shift?: components["schemas"]["PictureChange"][];
+        };
+        /**
+         * PartRequest
+         * @description Numbers of photos of a map.
+         */
+        PartRequest: {
+            /** Photos */
+            photos: number[];
         };
         /**
          * Patch
@@ -5003,6 +5088,8 @@ export type JobCard = components['schemas']['JobCard'];
 export type KernelsHead = components['schemas']['KernelsHead'];
 export type KernelsRequest = components['schemas']['KernelsRequest'];
 export type Knob = components['schemas']['Knob'];
+export type Labels = components['schemas']['Labels'];
+export type LabelsRequest = components['schemas']['LabelsRequest'];
 export type Layer = components['schemas']['Layer'];
 export type LayerRequest = components['schemas']['LayerRequest'];
 export type LayerSheet = components['schemas']['LayerSheet'];
@@ -5014,6 +5101,7 @@ export type LiveRequest = components['schemas']['LiveRequest'];
 export type Machine = components['schemas']['Machine'];
 export type MapColumn = components['schemas']['MapColumn'];
 export type MapHead = components['schemas']['MapHead'];
+export type MapPart = components['schemas']['MapPart'];
 export type MapPhoto = components['schemas']['MapPhoto'];
 export type MapPlace = components['schemas']['MapPlace'];
 export type MapRequest = components['schemas']['MapRequest'];
@@ -5032,6 +5120,7 @@ export type OperationsRequest = components['schemas']['OperationsRequest'];
 export type OverRequest = components['schemas']['OverRequest'];
 export type OverSeen = components['schemas']['OverSeen'];
 export type PaintedRequest = components['schemas']['PaintedRequest'];
+export type PartRequest = components['schemas']['PartRequest'];
 export type Patch = components['schemas']['Patch'];
 export type PhotoAddress = components['schemas']['PhotoAddress'];
 export type PhotoRequest = components['schemas']['PhotoRequest'];
@@ -6548,6 +6637,41 @@ export interface operations {
             };
         };
     };
+    post_maps_id__part: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id_: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PartRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MapPart"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Told"];
+                };
+            };
+        };
+    };
     post_maps_id__photos_number: {
         parameters: {
             query?: never;
@@ -6816,6 +6940,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PhotoAddress"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Told"];
+                };
+            };
+        };
+    };
+    post_photos_labels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LabelsRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Labels"];
                 };
             };
             /** @description Bad Request */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from urllib.parse import quote
 
 from fastapi import APIRouter, Response
@@ -9,11 +10,12 @@ from starlette.concurrency import run_in_threadpool
 
 from cutaway.errors import BadInput
 from cutaway.studio import map_store
-from cutaway.studio.album import address_of_photo, found_in
+from cutaway.studio.album import address_of_photo, album_of, found_in, part_of
+from cutaway.studio.desk import Desk
 from cutaway.studio.given import TheDesk, TheJobs
 from cutaway.studio.routes.jobs import card
 from cutaway.studio.schemas.jobs import JobCard
-from cutaway.studio.schemas.map import MapPhoto, MapPlace, MapRequest
+from cutaway.studio.schemas.map import DataMap, MapPart, MapPhoto, MapPlace, MapRequest, PartRequest
 from cutaway.studio.security import WRITTEN_PAGE
 
 router = APIRouter(prefix="/api/maps")
@@ -51,9 +53,30 @@ async def map_photo(desk: TheDesk, id_: str, number: int) -> MapPhoto:
     """-> the address of photo `number`, which goes where a picture is named."""
     head, _ = map_store.unpacked(map_store.read(id_, map_store.POINTS))
     if not 0 <= number < head.count:
-        raise BadInput(f"The map has {head.count:,} photos, counted from 0; there is no photo {number}.")
+        raise _no_photo(head, number)
     made = await run_in_threadpool(lambda: address_of_photo(*found_in(desk, head.data, head.names[number])))
     return MapPhoto(picture=made)
+
+
+@router.post("/{id_}/part")
+async def map_part(desk: TheDesk, id_: str, asked: PartRequest) -> MapPart:
+    """Some photos of the map -> a data set of these alone, which goes wherever photos are named."""
+    return MapPart(data=await run_in_threadpool(_part, desk, id_, asked.photos))
+
+
+def _part(desk: Desk, id_: str, photos: Sequence[int]) -> str:
+    head, _ = map_store.unpacked(map_store.read(id_, map_store.POINTS))
+    for number in photos:
+        if not 0 <= number < head.count:
+            raise _no_photo(head, number)
+    if not photos:
+        return part_of(album_of(desk, head.data), ())
+    album, _ = found_in(desk, head.data, head.names[photos[0]])
+    return part_of(album, [album.number(head.names[number]) for number in photos])
+
+
+def _no_photo(head: DataMap, number: int) -> BadInput:
+    return BadInput(f"The map has {head.count:,} photos, counted from 0; there is no photo {number}.")
 
 
 @router.get("/{id_}/page", response_class=Response)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -9,7 +10,9 @@ from starlette.concurrency import run_in_threadpool
 
 from cutaway.studio.album import address_of_photo, found_in, small_photo
 from cutaway.studio.given import TheDesk
-from cutaway.studio.schemas.photos import PhotoAddress, PhotoRequest
+from cutaway.studio.schemas.about import About, Remedy
+from cutaway.studio.schemas.photos import Labels, LabelsRequest, PhotoAddress, PhotoRequest
+from cutaway.studio.uploads import path_of
 
 router = APIRouter(prefix="/api/photos")
 
@@ -31,3 +34,23 @@ async def photo_address(desk: TheDesk, asked: PhotoRequest) -> PhotoAddress:
     """Data set, photo's name -> its address as a picture."""
     made = await run_in_threadpool(lambda: address_of_photo(*found_in(desk, asked.data, asked.name)))
     return PhotoAddress(picture=made)
+
+
+@router.post("/labels")
+async def photo_labels(desk: TheDesk, asked: LabelsRequest) -> Labels:
+    """Model, photos -> whether its answers can be called right or wrong on them, and what would make it so."""
+    model = await desk.compute(lambda: desk.model(About(model=asked.model, edits=asked.edits)))
+    return await run_in_threadpool(_labels, path_of(asked.data), model.classes)
+
+
+def _labels(data: str, classes: Sequence[str]) -> Labels:
+    from cutaway.dataset.words import spelled_as
+    from cutaway.surgery.inputs import SetClasses
+    from cutaway.verbs.photos import open_photos
+
+    found, fit, why = open_photos(data, classes)
+    names = spelled_as(classes, found.classes) if why else None
+    if names is None:
+        return Labels(fit=fit, why=why, remedy=None)
+    edit = SetClasses(names)
+    return Labels(fit=fit, why=why, remedy=Remedy(sentence=edit.sentence, edits=(edit.to_dict(),)))

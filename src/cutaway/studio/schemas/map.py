@@ -99,4 +99,18 @@ class MapPhoto(BaseModel):
     picture: str
 
 
+class PartRequest(BaseModel):
+    """Numbers of photos of a map."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    photos: tuple[int, ...] = Field(max_length=100_000)
+
+
+class MapPart(BaseModel):
+    """Address of a data set that holds some photos of a map alone."""
+
+    data: str
+
+
 MAP_MODELS = (DataMap,)
