@@ -25,6 +25,7 @@ from benchmarks.bench import ROOT, Outcome, Row, Settings, middle, say, versions
 from benchmarks.peer_python import peer_python
 from benchmarks.processes import flags, ran
 from benchmarks.programs.networks import network
+from cutaway.engine.bfloat16 import native_bfloat16
 
 NETWORKS = ("mobilenet_v2", "resnet18")
 SCORE_BARS = {("mobilenet_v2", False): 2.5, ("mobilenet_v2", True): 5.0}
@@ -55,7 +56,7 @@ def measure(settings: Settings) -> Outcome:
     return Outcome(
         rows,
         {**versions("torch", "torchvision"), **libraries},
-        f"Two threads. Bars of speed: {_word(met)}; memory not above the peers': {_word(lean)}.",
+        f"Two threads. Bars of speed: {_word(met)}; memory not above the peers': {_word(lean)}.{halves()}",
     )
 
 
@@ -152,6 +153,13 @@ def calibrated(module: nn.Module, x: torch.Tensor) -> nn.Module:
         last = [layer for layer in module.modules() if isinstance(layer, nn.Linear)][-1]
         last.weight *= SPREAD / module.eval()(x).std()
     return module
+
+
+def halves() -> str:
+    """() -> what a reader of rows in 16 bits must know of this processor; "" where it multiplies in them."""
+    if native_bfloat16(torch.device("cpu")):
+        return ""
+    return " This processor has no products in bfloat16: in 16 bits Cutaway computes in float32, and says so."
 
 
 def _memory(runs: Sequence[dict[str, Any]]) -> float | None:

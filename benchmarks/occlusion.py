@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.bench import Outcome, Row, Settings, middle, say, versions
-from benchmarks.cam import prepared
+from benchmarks.cam import halves, prepared
 from benchmarks.processes import program, ran
 from benchmarks.programs.occlusion import NETWORKS
 
@@ -48,7 +48,7 @@ def measure(settings: Settings) -> Outcome:
     exact = all(row["difference"] <= EXACT for row in rows if row["precision"] == "float32")
     note = (
         f"Two threads. Bars of speed: {_word(fast)}; difference in float32 at most {EXACT:g}: {_word(exact)}; "
-        f"memory not above captum's at its best: {_word(lean)}."
+        f"memory not above captum's at its best: {_word(lean)}.{halves()}"
     )
     return Outcome(rows, versions("torch", "torchvision", "captum"), note)
 
@@ -103,7 +103,7 @@ def _row(
         "memory, MiB": _memory(runs),
         "captum's, MiB": _memory(found[best]),
         "captum's default, MiB": _memory(found[default]),
-        "check": " ".join(runs[0]["notes"]).rpartition("r = ")[2].rstrip("."),
+        "check": " ".join(runs[0]["notes"]).partition("r = ")[2].rstrip("."),
     }
 
 
