@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from cutaway.verbs.networks import networks as networks
     from cutaway.verbs.neuron import neuron as neuron
     from cutaway.verbs.open import open as open
+    from cutaway.verbs.pooling_study import compare_pooling as compare_pooling
     from cutaway.verbs.predict import predict as predict
     from cutaway.verbs.rank import rank as rank
     from cutaway.verbs.recognise import recognise as recognise
@@ -165,6 +166,7 @@ _HOMES = {
     "neuron": "cutaway.verbs.neuron",
     "open": "cutaway.verbs.open",
     "compare": "cutaway.verbs.compare",
+    "compare_pooling": "cutaway.verbs.pooling_study",
     "predict": "cutaway.verbs.predict",
     "recognise": "cutaway.verbs.recognise",
     "report": "cutaway.verbs.report",
