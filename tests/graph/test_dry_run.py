@@ -169,6 +169,8 @@ LARGE = 10**10
         ([(getattr, "x", "ndim"), *[(operator.mul, "x", "x")] * 7], "a number that no size can be"),
         ([(getattr, "x", "shape"), ("mean", "x")], "it asks something that is no tensor to mean"),
         ([(getattr, "x", "ndim")], "what it gives is no tensor"),
+        ([("add", "x", 2, "x")], "cannot work on what it gets: add takes 2 values, 3 are given"),
+        ([(torch.addcmul, "x", 2, "x", "x")], "addcmul takes 3 values, 4 are given"),
         ([(nn.Linear(5, 2),)], "it takes 5 numbers and gets 8"),
         ([(nn.ConvTranspose2d(3, 1, 2),), (torch.permute, "x", (0, 9))], "The layer call cannot work on what it gets"),
     ],

@@ -34,6 +34,8 @@ _ARITHMETIC = {
 }
 _MAKERS = {torch.zeros, torch.ones, torch.arange}
 _PIECES = {"split", "chunk", "unbind"}
+_MOST_GIVEN = {"add": 2, "sub": 2, "addcmul": 3}
+"""Values that each takes by place; PyTorch lets a factor stand among them, and warns that it soon will not."""
 CANNOT = (
     RuntimeError,
     ValueError,
@@ -119,6 +121,7 @@ class _Steps(fx.Interpreter):
             raise TypeError("it calculates with something that is no number")
         if target is operator.add and sum(len(a) for a in args if isinstance(a, list | tuple)) > _MOST_PLACES:
             raise ValueError("it makes a list longer than any shape")
+        _must_be_taken(getattr(target, "__name__", ""), args)
         if target in _MAKERS:
             kwargs = {**kwargs, "device": "meta"}
         if getattr(target, "__name__", "") in _PIECES:
@@ -128,6 +131,7 @@ class _Steps(fx.Interpreter):
     def call_method(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not (args and isinstance(args[0], torch.Tensor)):
             raise TypeError(f"it asks something that is no tensor to {target}")
+        _must_be_taken(target, args)
         if target in _PIECES:
             _must_be_few(target, args, kwargs)
         shape = of_function(target, args, kwargs)
@@ -171,6 +175,11 @@ def _padded(module: nn.Module, args: tuple[Any, ...]) -> int:
 
 def _two(setting: Any) -> tuple[int, int]:
     return tuple(setting) if isinstance(setting, list | tuple) else (setting, setting)
+
+
+def _must_be_taken(name: str, args: tuple[Any, ...]) -> None:
+    if len(args) > _MOST_GIVEN.get(name, len(args)):
+        raise TypeError(f"{name} takes {_MOST_GIVEN[name]} values, {len(args)} are given")
 
 
 def _must_be_few(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
