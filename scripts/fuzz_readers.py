@@ -4,7 +4,7 @@
     .venv/bin/python -m scripts.fuzz_readers --again "ONNX" 4711 [--keep FOLDER]    opens one input again
 
 A worker opens a batch of inputs one after the other, each as `cutaway open` does. The parent watches it: for one input
-10 seconds of the processor (60 on the clock, since other programs may have it), 2 GB of memory. Who breaks a limit is
+10 seconds of the processor (60 on the clock where it waits for anything else), 2 GB of memory. Who breaks a limit is
 killed, and the batch goes on behind the input at fault. An audit hook in the worker sees what is run, unpickled or
 sent. Needs Linux.
 """
@@ -196,7 +196,8 @@ def looked_at(worker: Worker) -> range | None:
     """Worker -> None while it may go on; else what is left of its batch."""
     number, begun, spent = worker.at()
     fault = ""
-    if time.monotonic() - begun > MOST_WAIT or processor(worker.pid) - spent > MOST_SECONDS:
+    state, used = processor(worker.pid)
+    if used - spent > MOST_SECONDS or (time.monotonic() - begun > MOST_WAIT and state != "R"):
         fault = "hangs"
     elif memory(worker.pid) > MOST_BYTES:
         fault = "over memory"
@@ -233,13 +234,13 @@ def memory(pid: int) -> int:
         return 0
 
 
-def processor(pid: int) -> float:
-    """Process -> seconds of the processor it has used, 0 where it has ended."""
+def processor(pid: int) -> tuple[str, float]:
+    """Process -> (its state, "R" where it computes or would, seconds of the processor it has used), as proc(5) says."""
     try:
         words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return 0.0
-    return (int(words[11]) + int(words[12])) / _TICKS  # utime and stime of proc(5), counted behind the name
+        return "R", 0.0  # it has ended
+    return words[0], (int(words[11]) + int(words[12])) / _TICKS
 
 
 def table(tallies: Sequence[Tally]) -> Iterator[str]:

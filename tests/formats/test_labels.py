@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from cutaway.errors import BadModel
 from cutaway.formats.labels import class_names, parse_labels
 
 
@@ -54,3 +55,8 @@ def test_a_link_finds_the_names_beside_what_it_leads_to(tmp_path: Path) -> None:
     (tmp_path / "there" / "m.h5").touch()
     (tmp_path / "link.h5").symlink_to(tmp_path / "there" / "m.h5")
     assert class_names(tmp_path / "link.h5", 2) == (("Cat", "Dog"), [])
+
+
+def test_no_names_are_made_for_what_no_network_has(tmp_path: Path) -> None:
+    with pytest.raises(BadModel, match=r"m\.pt2 claims 2,147,483,648 outputs; at most 1,000,000 classes are accepted"):
+        class_names(tmp_path / "m.pt2", 2**31)

@@ -135,7 +135,13 @@ def test_the_watch_sees_what_it_must(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @linux
 @pytest.mark.parametrize(
-    ("change", "end"), [("import os; os.abort()", "crashes"), ("x = bytearray(3 * 10**9)", "over memory")]
+    ("change", "end"),
+    [
+        ("import os; os.abort()", "crashes"),
+        ("x = bytearray(3 * 10**9)", "over memory"),
+        ("exec('while True: pass')", "hangs"),
+        ("import time; time.sleep(60)", "hangs"),
+    ],
 )
 def test_a_worker_that_breaks_a_limit_is_counted(change: str, end: str) -> None:
     """In a process of its own, since the workers are forks of it. The inputs behind the broken one are opened too."""
@@ -151,13 +157,15 @@ def test_a_worker_that_breaks_a_limit_is_counted(change: str, end: str) -> None:
         "files = fuzzed('safetensors', 5)\n"
         "f.fuzzed_again = files.held[files.main]\n"
         "f.warmed_up = lambda forms: None\n"
+        "f.MOST_SECONDS = f.MOST_WAIT = 3.0\n"
         "o.outcome = broken\n"
         "(tally,) = f.fuzz(['safetensors'], 20, 1)\n"
         "print(tally.ends)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert f"'refused': 19, 'crashes': {int(end == 'crashes')}" in done.stdout, done.stderr[-2000:]
-    assert f"'over memory': {int(end == 'over memory')}" in done.stdout
+    assert "'refused': 19, " in done.stdout, done.stderr[-2000:]
+    for fault in ("crashes", "hangs", "over memory"):
+        assert f"'{fault}': {int(end == fault)}" in done.stdout
 
 
 @pytest.mark.parametrize("count", [1, 2_000])

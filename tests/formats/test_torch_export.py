@@ -167,6 +167,16 @@ def test_weights_that_claim_more_than_the_file_holds_are_told(archive: Path, tmp
         opened(rewritten(archive, tmp_path / "net.pt2", larger, "model_weights_config.json"))
 
 
+@pytest.mark.parametrize("claimed", [4, 2**40])
+def test_an_output_that_the_operators_do_not_make_is_told(archive: Path, tmp_path: Path, claimed: int) -> None:
+    def wider(document: dict[str, Any]) -> None:
+        graph = document["graph_module"]["graph"]
+        graph["tensor_values"][graph["outputs"][0]["as_tensor"]["name"]]["sizes"][1]["as_int"] = claimed
+
+    with pytest.raises(OnlyView, match=rf"It claims an output of shape \(1, {claimed}\); its operators make \(1, \d\)"):
+        opened(rewritten(archive, tmp_path / "net.pt2", wider))
+
+
 def test_limits_and_other_archives_are_told(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with zipfile.ZipFile(tmp_path / "old.pt2", "w") as old:
         old.writestr("serialized_exported_program.json", "{}")

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from cutaway.errors import BadModel
+
 _MOST_BYTES = 1_000_000
+_MOST_CLASSES = 1_000_000
 _NUMBERED = re.compile(r"(\d+)[ \t]+(.*\S)")
 
 
@@ -13,8 +16,10 @@ def class_names(beside: Path, count: int) -> tuple[tuple[str, ...], list[str]]:
     """Model file, number of outputs -> (names in output order, sentences of note).
 
     Reads labels.txt in the same folder ("0 Cat" lines, or plain names; UTF-8); "class 0", "class 1", ... where there is
-    none or it does not fit.
+    none or it does not fit. Raises BadModel for more outputs than classes can be told apart by name.
     """
+    if count > _MOST_CLASSES:
+        raise BadModel(f"{beside.name} claims {count:,} outputs; at most {_MOST_CLASSES:,} classes are accepted.")
     plain = tuple(f"class {n}" for n in range(count))
     places = (beside.with_name("labels.txt"), beside.resolve().with_name("labels.txt"))  # a link, and what it leads to
     path = next((place for place in places if place.is_file()), None)

@@ -49,8 +49,10 @@ CANNOT = (
 """What PyTorch raises where a layer does not take what it gets."""
 
 
-def must_run(graph: fx.GraphModule, shape: Sequence[int]) -> None:
-    """Graph, shape of its input (N, C, H, W) -> nothing. Weights are neither read nor copied.
+def must_run(graph: fx.GraphModule, shape: Sequence[int]) -> tuple[int, ...] | None:
+    """Graph, shape of its input (N, C, H, W) -> shape of its output, None where PyTorch cannot tell it without numbers.
+
+    Weights are neither read nor copied.
 
     Raises BadModel naming the step that does not take what it gets, or makes more than MOST_NUMBERS numbers.
     """
@@ -62,8 +64,9 @@ def must_run(graph: fx.GraphModule, shape: Sequence[int]) -> None:
             made = steps.run(_unset(shape))
         if not isinstance(made, torch.Tensor):
             raise TypeError("what it gives is no tensor")
+        return tuple(made.shape)
     except NotImplementedError:
-        return  # a step whose shape PyTorch cannot tell without numbers
+        return None
     except CANNOT as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:150].rstrip(".")
         raise BadModel(f"The layer {steps.at} cannot work on what it gets: {reason}.") from None

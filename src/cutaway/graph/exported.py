@@ -62,8 +62,17 @@ def graph_of(exported: Exported) -> fx.GraphModule:
     graph = _Conversion(exported).run()
     shape = exported.shapes.get(exported.input)
     if shape is not None:
-        must_run(graph, tuple(1 if place == 0 else size for place, size in enumerate(shape)))
+        made = must_run(graph, tuple(1 if place == 0 else size for place, size in enumerate(shape)))
+        claimed = exported.shapes.get(exported.output)
+        if made is not None and claimed is not None and not _fits(claimed, made):
+            raise BadModel(f"It claims an output of shape {claimed}; its operators make {made}.")
     return graph
+
+
+def _fits(claimed: tuple[Any, ...], made: tuple[int, ...]) -> bool:
+    """Whether a shape may be this one: the batch is free, and so is a side that was exported as a variable."""
+    sides = zip(claimed[1:], made[1:], strict=False)
+    return len(claimed) == len(made) and all(said == side for said, side in sides if isinstance(said, int))
 
 
 class _Conversion:

@@ -14,6 +14,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
+import numpy as np
+from numpy.typing import NDArray
+
 TABLE = "signatures.tsv"
 Shapes = Mapping[str, tuple[int, ...]]
 _SKETCH = 16
@@ -73,11 +76,6 @@ def sketch_of(shapes: Shapes) -> tuple[int, ...]:
     return tuple(min(((a * item + b) % _PRIME for item in items), default=0) & 0xFFFF for a, b in numbers)
 
 
-def alike(one: tuple[int, ...], other: tuple[int, ...]) -> float:
-    """Two sketches -> about the share of (name, shape) that both networks have."""
-    return sum(a == b for a, b in zip(one, other, strict=True)) / _SKETCH
-
-
 def line_of(row: Signature) -> str:
     sketch = "".join(f"{value:04x}" for value in row.sketch)
     return "\t".join([row.name, row.keys, row.shapes, ",".join(row.heads), ",".join(row.stems), sketch])
@@ -97,10 +95,18 @@ def fitting(shapes: Shapes) -> list[Signature]:
 
 
 def nearest(shapes: Shapes, count: int) -> list[str]:
-    """Shapes by plain name -> the names of the networks that look most alike by their sketches, best first."""
-    sketch = sketch_of(shapes)
-    scored = sorted(((alike(row.sketch, sketch), row.name) for row in table()), key=lambda s: -s[0])
-    return [name for score, name in scored[:count] if score > 0]
+    """Shapes by plain name -> names of the networks whose sketches have most values in common with theirs, best first.
+
+    The share in common is about the share of (name, shape) that both networks have.
+    """
+    common = (_sketches() == np.array(sketch_of(shapes))).sum(axis=1)
+    order = np.argsort(-common, kind="stable")[:count]  # of equals the table's first
+    return [table()[n].name for n in order if common[n]]
+
+
+@functools.cache
+def _sketches() -> NDArray[np.int64]:
+    return np.array([row.sketch for row in table()])  # (networks, 16)
 
 
 def _row(line: str) -> Signature:

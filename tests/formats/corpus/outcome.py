@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from cutaway.errors import BadModel
 from cutaway.formats.parts import OnlyView
-from cutaway.graph.shapes import layer_table
-from cutaway.model import open_model
+from cutaway.graph.names import names_of
+from cutaway.graph.shapes import LayerRow, layer_table
+from cutaway.model import Model, open_model
 
 _LONGEST = 3_000
 _LARGEST_RUN = 128
@@ -27,7 +29,7 @@ def outcome(path: Path) -> tuple[Literal["opened", "looked at only", "refused"],
             model = open_model(path)
             height, width = model.contract.size
             if max(height, width) <= _LARGEST_RUN:
-                layer_table(model.graph, (model.contract.in_channels, height, width))
+                _must_name_its_outputs(model, layer_table(model.graph, (model.contract.in_channels, height, width)))
         except BadModel as error:
             _must_be_sentence(str(error))
             if isinstance(error, OnlyView):
@@ -38,6 +40,14 @@ def outcome(path: Path) -> tuple[Literal["opened", "looked at only", "refused"],
             return "refused", str(error)
     _must_be_printable(*model.classes, *model.card, *model.card.values())
     return "opened", ""
+
+
+def _must_name_its_outputs(model: Model, rows: Sequence[LayerRow]) -> None:
+    """As many names of classes as the network gives numbers."""
+    (end,) = (node for node in model.graph.graph.nodes if node.op == "output")
+    last = next(name for name, node in names_of(model.graph).items() if node is end.args[0])
+    shape = next((row.shape for row in rows if row.name == last), (0,))
+    assert not model.classes or shape == (len(model.classes),), f"{len(model.classes)} classes, {shape} outputs"
 
 
 def _must_be_sentence(text: str) -> None:
