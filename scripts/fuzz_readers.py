@@ -154,7 +154,6 @@ def started(tally: Tally, numbers: range, folder: Path) -> Worker:
 
 def work(form: str, numbers: range, shared: mmap.mmap, report: Path) -> None:
     """The worker: opens input after input, writes how each ended."""
-    os.nice(10)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
@@ -267,8 +266,8 @@ def main() -> int:
     parser.add_argument("--inputs", type=int, default=110_000, help="in all, spread over the formats")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0, help="number of the first input")
-    parser.add_argument("--only", nargs="*", default=[], help="formats; the result file is not written then")
-    parser.add_argument("--out", default="", help="file for the result with all faults and the corpus' sentences")
+    parser.add_argument("--only", nargs="*", default=[], help="formats: their rows of the result are made anew")
+    parser.add_argument("--out", default="", help="another file for the result, with all faults")
     parser.add_argument("--again", nargs=2, metavar=("FORMAT", "NUMBER"), help="open one input again")
     parser.add_argument("--keep", default="", help="folder in which --again leaves the input")
     given = parser.parse_args()
@@ -278,23 +277,38 @@ def main() -> int:
     from tests.formats.corpus.fuzzed import FORMS, HOSTILE, LIGHT
 
     begun = time.monotonic()
-    forms = given.only or [*FORMS, HOSTILE]
-    tallies = fuzz(forms, -(-given.inputs // len(FORMS)), given.workers, given.seed)
+    tallies: list[Tally] = []
+    for form in given.only or [*FORMS, HOSTILE]:
+        tallies += fuzz([form], -(-given.inputs // len(FORMS)), given.workers, given.seed)
+        told(tallies[-1])
+        if not given.out:
+            recorded(tallies[-1], given.seed)
     print("\n".join(table(tallies)))
-    for t in tallies:
-        count = max(1, sum(t.ends.values()))
-        slowest = ", ".join(f"{seconds:.2f} s (number {number})" for seconds, number in reversed(t.slowest))
-        print(f"{t.form:20} {t.seconds / count * 1e3:6.1f} ms each, slowest {slowest}")
-        print("".join(f"  {fault}\n" for fault in t.faults[:20]), end="")
     print(f"{time.monotonic() - begun:.0f} s")
-    if given.out or not given.only:
-        command = f"python -m scripts.fuzz_readers --inputs {given.inputs} --seed {given.seed}"
-        result: dict[str, Any] = {"command": command, "rows": [t.row() for t in tallies]}
-        if given.out:
-            result["faults"] = [fault for t in tallies for fault in t.faults]
-            result["sentences"] = next((t.sentences for t in tallies if t.form in (HOSTILE, LIGHT)), {})
-        Path(given.out or RESULT).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if given.out:
+        sentences = next((t.sentences for t in tallies if t.form in (HOSTILE, LIGHT)), {})
+        faults = [fault for t in tallies for fault in t.faults]
+        result = {"rows": [t.row() for t in tallies], "faults": faults, "sentences": sentences}
+        Path(given.out).write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     return 1 if any(t.faults for t in tallies) else 0
+
+
+def told(tally: Tally) -> None:
+    """Prints how long a format's inputs took, and its faults."""
+    count = max(1, sum(tally.ends.values()))
+    slowest = ", ".join(f"{seconds:.2f} s (number {number})" for seconds, number in reversed(tally.slowest))
+    print(f"{tally.form:20} {tally.seconds / count * 1e3:6.1f} ms each, slowest {slowest}")
+    print("".join(f"  {fault}\n" for fault in tally.faults[:20]), end="", flush=True)
+
+
+def recorded(tally: Tally, seed: int) -> None:
+    """Puts a format's row into the result file, in the place of its older one."""
+    from tests.formats.corpus.fuzzed import FORMS, HOSTILE
+
+    rows = json.loads(RESULT.read_text(encoding="utf-8"))["rows"] if RESULT.exists() else []
+    found = {row["format"]: row for row in rows} | {tally.form: {**tally.row(), "first number": seed}}
+    kept = [found[form] for form in (*FORMS, HOSTILE) if form in found]
+    RESULT.write_text(json.dumps({"rows": kept}, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
