@@ -45,7 +45,8 @@ def main() -> None:
                 graph(batch)
 
     def activations() -> None:
-        for _ in stream(graph, batches(), active, ChannelCounter(graph, active)):
+        counter = ChannelCounter(graph, active)
+        for _ in stream(graph, batches(), active, counter, look=counter.look):
             pass
 
     def vectors() -> None:

@@ -17,7 +17,7 @@ from cutaway.graph.trace import trace
 
 def counted(graph: fx.GraphModule, batches: list[torch.Tensor], names: list[str], above: float = 0.0) -> list[Silence]:
     counter = ChannelCounter(graph, names, above)
-    for _ in stream(graph, batches, names, counter):
+    for _ in stream(graph, batches, names, counter, look=counter.look):
         pass
     assert counter.pictures == sum(map(len, batches))
     return list(counter.found())
@@ -119,10 +119,10 @@ def test_broken_numbers_are_told() -> None:
 def test_a_batch_counts_whole_or_not_at_all() -> None:
     graph = trace(nn.Sequential(nn.ReLU(), nn.ReLU()))
     counter = ChannelCounter(graph, ["0", "1"])
-    counter({"0": torch.ones(2, 3), "1": torch.zeros(2, 3)})
+    counter({"0": (torch.ones(2, 3), None), "1": (torch.zeros(2, 3), None)})
     before = counter.found()
     with pytest.raises(RuntimeError):
-        counter({"0": -torch.ones(5, 3), "1": torch.zeros(5, 9)})
+        counter({"0": (-torch.ones(5, 3), None), "1": (torch.zeros(5, 9), None)})
     assert counter.found() == before
     assert counter.pictures == 2
     assert ChannelCounter(graph, ["0"]).found() == ()

@@ -84,6 +84,31 @@ def test_batches_are_taken_one_at_a_time_and_let_go() -> None:
     assert done == [4, 8, 9]
 
 
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_look_sees_each_value_as_it_comes_and_the_value_goes(exact: bool) -> None:
+    """Before anything overwrites it, in running order whatever was asked first, and with no earlier value alive."""
+    graph = lively("mobilenetv3_small_050")
+    x = torch.randn(2, 3, 32, 32)
+    full = trace_steps(graph, x).values
+    names = [name for name in names_of(graph) if name in full][:40:3]
+    alive: list[weakref.ref[torch.Tensor]] = []
+
+    def look(name: str, value: torch.Tensor) -> tuple[str, float]:
+        assert (value - full[name]).abs().max() <= 1e-5 * max(1.0, float(full[name].abs().max())), name
+        assert sum(ref() is not None for ref in alive) <= 3, "what a block adds to, and no more"
+        alive.append(weakref.ref(value))
+        return name, float(value.mean())
+
+    seen: list[dict[str, tuple[str, float]]] = []
+    asked = names[::-1]
+    assert list(stream(graph, [x, x], asked, lambda s: seen.append(dict(s)), look=look, exact=exact)) == [2, 4]
+    assert list(seen[0]) == asked
+    assert [name for name, _ in seen[0].values()] == asked
+    assert seen[1] == seen[0]
+    if exact:
+        assert seen[0] == {name: (name, float(full[name].mean())) for name in asked}
+
+
 def test_threads_are_set_while_a_batch_runs_and_the_callers_between() -> None:
     before = torch.get_num_threads()
     graph, inside = trace(nn.Sequential(nn.ReLU())), []
@@ -105,3 +130,9 @@ def test_what_cannot_be_done_is_named() -> None:
 
     with pytest.raises(ValueError, match="the fold's own"):
         next(stream(graph, [torch.zeros(1, 3, 8, 8)], ["2"], broken))
+
+    def blind(name: str, _: torch.Tensor) -> None:
+        raise ValueError(f"the look's own at {name}")
+
+    with pytest.raises(ValueError, match="the look's own at 0"):
+        next(stream(graph, [torch.zeros(1, 3, 8, 8)], ["2", "0"], broken, look=blind))

@@ -15,6 +15,8 @@ from cutaway.graph.functions import name_of
 from cutaway.graph.names import step_named
 
 RuleName = Literal["zero", "constant"]
+Extremes = tuple[torch.Tensor, torch.Tensor | None]
+"""Of one layer on N pictures: largest values (N, C); smallest (C,), None where the rule does not ask for them."""
 EPS = 1e-5
 """A channel is constant where its values differ by at most this share of its layer's largest value."""
 RARE = 0.01
@@ -80,27 +82,30 @@ class ChannelCounter:
     def pictures(self) -> int:
         return self._state[0]
 
-    def __call__(self, values: Mapping[str, torch.Tensor]) -> None:
-        """{layer: value for N pictures} -> counted; all of it or, where Ctrl-C falls in between, nothing."""
+    def look(self, name: str, value: torch.Tensor) -> Extremes:
+        """Layer, its value for N pictures -> the largest of each channel on each, and the smallest of each channel."""
+        rule = self.rules[name]
+        places = [a for a in range(1, value.ndim) if a != (value.ndim - 1 if rule.last else 1)]
+        maps = places == [2, 3]
+        tops = largest(value) if maps else value.amax(places) if places else value  # (N, C)
+        if rule.name != "constant":
+            return tops, None
+        return tops, (smallest(value) if maps else value.amin(places) if places else value).amin(0)
+
+    def __call__(self, seen: Mapping[str, Extremes]) -> None:
+        """{layer: what `look` made of its value} -> counted; all of it or, where Ctrl-C falls in between, nothing."""
         pictures, records = self._state
-        new = {name: self._with(records.get(name), name, value) for name, value in values.items()}
-        self._state = (pictures + len(next(iter(values.values()))), new)
+        new = {name: self._with(records.get(name), *extremes) for name, extremes in seen.items()}
+        self._state = (pictures + len(next(iter(seen.values()))[0]), new)
 
     def found(self) -> tuple[Silence, ...]:
         """-> what is known after the pictures so far, layers in the order they were asked for."""
         pictures, records = self._state
         return tuple(self._silence(name, records[name], pictures) for name in self.rules if name in records)
 
-    def _with(self, before: Record | None, name: str, value: torch.Tensor) -> Record:
-        rule = self.rules[name]
-        places = [a for a in range(1, value.ndim) if a != (value.ndim - 1 if rule.last else 1)]
-        maps = places == [2, 3]
-        tops = largest(value) if maps else value.amax(places) if places else value  # (N, C)
-        high = tops.amax(0)
-        low = high
-        if rule.name == "constant":
-            low = (smallest(value) if maps else value.amin(places) if places else value).amin(0)
-        fired = (tops > self.threshold).sum(0)
+    def _with(self, before: Record | None, tops: torch.Tensor, low: torch.Tensor | None) -> Record:
+        high, fired = tops.amax(0), (tops > self.threshold).sum(0)
+        low = high if low is None else low
         if before is None:
             return Record(high, low, fired)
         return Record(torch.maximum(before.high, high), torch.minimum(before.low, low), before.fired + fired)

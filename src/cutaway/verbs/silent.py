@@ -143,7 +143,8 @@ def _run(options: SilentOptions) -> Generator[Event, None, SilentResult]:
     unreadable: list[tuple[str, str]] = []
     stopped = False
     try:
-        for done in stream(graph, _batches(dataset, contract, unreadable), names, counter, threads=options.threads):
+        batches = _batches(dataset, contract, unreadable)
+        for done in stream(graph, batches, names, counter, look=counter.look, threads=options.threads):
             yield Progress("silent", done + len(unreadable), len(dataset), "pictures")
     except KeyboardInterrupt:
         if not counter.pictures:
