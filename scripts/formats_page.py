@@ -86,10 +86,11 @@ def fuzzed(result: dict[str, Any]) -> Iterator[str]:
         "opens them. Every one must end as a model or one sentence, within 10 seconds and 2 GB, with nothing executed."
     )
     yield ""
-    columns = list(result["rows"][0])
+    columns = [c for c in result["rows"][0] if c != "first number"]
     yield "| " + " | ".join(columns) + " |"
     yield "|---|" + "---:|" * (len(columns) - 1)
-    for row in result["rows"]:
+    total = {"format": "all", **{c: sum(row[c] for row in result["rows"]) for c in columns[1:]}}
+    for row in [*result["rows"], total]:
         cells = [f"{row[c]:,}" if isinstance(row[c], int) else str(row[c]) for c in columns]
         yield "| " + " | ".join(cells) + " |"
 

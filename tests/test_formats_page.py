@@ -33,6 +33,15 @@ def test_a_row_that_does_not_open_is_told_as_it_is(tmp_path: Path) -> None:
     assert "| ONNX | odd | no | no | – | a / b |" in page
 
 
+def test_what_the_fuzzer_found_is_summed_up(tmp_path: Path) -> None:
+    ends = {"opened": 2, "refused": 1, "hangs": 0}
+    rows = [{"format": form, "inputs": 1500, **ends, "first number": 0} for form in ("ONNX", "safetensors")]
+    (tmp_path / "fuzz.json").write_text(json.dumps({"rows": rows}))
+    page = formats_page.page(tmp_path)
+    assert "| format | inputs | opened | refused | hangs |" in page
+    assert "| all | 3,000 | 4 | 2 | 0 |" in page
+
+
 @pytest.mark.parametrize("form", ["Keras 2 h5", "Keras 3 h5", "Keras 3 .keras", "live nn.Module", "TFLite float32"])
 def test_float_files_give_their_programs_numbers(form: str) -> None:
     rows = [r for r in every() if r["format"] == form]

@@ -62,6 +62,13 @@ def test_other_files_are_not_taken_for_onnx(tmp_path: Path, data: bytes) -> None
     assert not onnx_file.matches(data, path)
 
 
+def test_a_length_that_no_file_has_ends_the_look(tmp_path: Path) -> None:
+    """A varint of 70 bits behind a field's key: no position that a file can be read at."""
+    path = tmp_path / "m.keras"
+    path.write_bytes(b"\x08\x07" + b"\x12" + b"\xff" * 9 + b"\x7f" + bytes(40))
+    assert not onnx_file.matches(path.read_bytes()[:64], path)
+
+
 def test_a_file_that_is_gone_is_not_taken_for_onnx(tmp_path: Path) -> None:
     assert not onnx_file.matches(b"\x08\x07\x12", tmp_path / "gone")
 

@@ -87,7 +87,7 @@ def _top_fits(file: BinaryIO, size: int) -> bool:
         if field == 1 and not 0 < value < 1_000:
             return False
         seen.add(field)
-        file.seek(at + used + (value if wire == _TEXT else 0))
+        file.seek(min(at + used + (value if wire == _TEXT else 0), size))  # a cut file claims more than there is
     return _GRAPH_FIELD in seen and bool(seen & {1, 8})
 
 

@@ -106,8 +106,9 @@ def _parts(exported: Exported, document: dict[str, Any], rows: tuple[ViewRow, ..
 
 
 ASSUMED_INPUT = (
-    "The file does not say how pictures are scaled: ImageNet's mean and spread are assumed; give contract=... where it "
-    "was trained otherwise."
+    "The file does not say how pictures are scaled: ImageNet's mean and spread are assumed; where it was trained "
+    "otherwise: cutaway edit FILE --set input.mean=0.5,0.5,0.5 --set input.std=0.5,0.5,0.5 "
+    "(open_model(..., contract=...))."
 )
 
 
