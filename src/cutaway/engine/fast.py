@@ -66,7 +66,8 @@ def _copy_of(held: Any, copied: dict[int, Any]) -> Any:
     if not isinstance(held, nn.Module) or held._modules or id(held) in copied:
         return copy.deepcopy(held, copied)
     copied[id(held)] = twin = _shell(held)
-    for by_name in (twin._parameters, twin._buffers):
+    tables: tuple[dict[str, Any], ...] = (twin._parameters, twin._buffers)
+    for by_name in tables:
         for name, tensor in by_name.items():
             by_name[name] = copy.deepcopy(tensor, copied)
     return twin
@@ -157,7 +158,12 @@ def _fold(twin: fx.GraphModule, norm_node: fx.Node, most: float = float("inf")) 
     if before.op != "call_module" or len(before.users) != 1 or _uses(twin, before) > 1:
         return
     conv, norm = twin.get_submodule(str(before.target)), twin.get_submodule(str(norm_node.target))
-    if type(conv) is not nn.Conv2d or not isinstance(norm, nn.BatchNorm2d) or norm.running_mean is None:
+    if (
+        type(conv) is not nn.Conv2d
+        or not isinstance(norm, nn.BatchNorm2d)
+        or norm.running_mean is None
+        or norm.running_var is None
+    ):
         return
     if conv.weight.numel() > most:
         return
@@ -165,7 +171,7 @@ def _fold(twin: fx.GraphModule, norm_node: fx.Node, most: float = float("inf")) 
     folded = _shell(conv).eval()
     folded.weight, folded.bias = fuse_conv_bn_weights(
         conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
-    )  # type: ignore[arg-type]
+    )
     setattr(twin.get_submodule(parent), name, folded)
     norm_node.replace_all_uses_with(before)
     twin.graph.erase_node(norm_node)
