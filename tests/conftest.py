@@ -6,6 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Two shared cores: how long one example takes says nothing. Speed is measured in benchmarks/.
+settings.register_profile("shared-cores", deadline=None)
+settings.load_profile("shared-cores")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
