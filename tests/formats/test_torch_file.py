@@ -243,6 +243,10 @@ def test_a_pickle_that_cannot_be_followed_is_told(data: bytes, said: str) -> Non
         read_pickle(data, "p")
 
 
+def test_an_unknown_escape_in_a_text_is_no_warning() -> None:
+    assert read_pickle(b"S'\\e'\n.", "p") == "\\e"
+
+
 def test_an_endless_pickle_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cutaway.formats.pickle_data.MOST_STEPS", 10)
     with pytest.raises(BadModel, match="p holds a pickle of more than 10 steps"):

@@ -101,5 +101,7 @@ def test_settings_that_do_not_exist_or_do_not_work_are_refused() -> None:
         build("ReLU", {"device": "cuda"})
     with pytest.raises(BadModel, match=r"A layer of kind Conv2d cannot be built from .*groups"):
         build("Conv2d", {"in_channels": 3, "out_channels": 4, "kernel_size": 3, "groups": 2})
+    with pytest.raises(BadModel, match="A layer of kind Conv2d has kernel_size 0; it needs at least 1"):
+        build("Conv2d", {"in_channels": 3, "out_channels": 4, "kernel_size": (3, 0)})
     with pytest.raises(BadModel, match="A layer of kind Linear cannot be built from"):
         build("Linear", {})

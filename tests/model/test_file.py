@@ -73,7 +73,8 @@ def test_shared_weights_are_stored_once_and_shared_again(make_model: Make, tied:
 
 def test_other_views_of_one_memory_keep_their_own_values(make_model: Make, tmp_path: Path) -> None:
     """Transposed, cut and repeated views: safetensors refuses them, and one name must not stand for another."""
-    network = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 2), nn.Linear(2, 3))
+    pooled = nn.Sequential(nn.AdaptiveAvgPool2d((1, 4)), nn.Conv2d(3, 1, 1), nn.Flatten())
+    network = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 2), nn.Linear(2, 4), pooled, nn.Linear(4, 3))
     memory = torch.arange(16.0).view(4, 4)
     network[0].weight, network[1].weight = nn.Parameter(memory), nn.Parameter(memory.T)
     network[2].weight, network[0].bias = nn.Parameter(memory[:2]), nn.Parameter(memory[1])
@@ -174,6 +175,13 @@ def test_values_that_cannot_be_are_named(saved: Path, where: str, value: Any, sa
         BadModel, match=rf"m\.safetensors cannot be opened\. Its header says .* {said}, which cannot be"
     ):
         open_model(with_document(saved, put(where, value)))
+
+
+def test_names_that_the_network_has_no_outputs_for_are_told(saved: Path) -> None:
+    with pytest.raises(
+        BadModel, match=r"cannot be opened\. It names 1 classes; its network makes \(1, \d\) of a picture"
+    ):
+        open_model(with_document(saved, put("classes", ["one"])))
 
 
 @pytest.mark.parametrize("missing", ["graph", "shared", "contract", "classes", "probabilities", "card", "temperature"])

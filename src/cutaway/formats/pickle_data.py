@@ -7,6 +7,7 @@ steps that build data and writes down those that would call something. The recor
 from __future__ import annotations
 
 import pickletools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,11 +92,13 @@ def read_pickle(file: Any, name: str) -> Any:
     """
     machine = _Machine()
     try:
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
-            if count > MOST_STEPS:
-                raise BadModel(f"{name} holds a pickle of more than {MOST_STEPS:,} steps; nothing more was read.")
-            machine.step(opcode.name, argument)
-        return machine.result()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # an unknown escape in a text, from pickletools
+            for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
+                if count > MOST_STEPS:
+                    raise BadModel(f"{name} holds a pickle of more than {MOST_STEPS:,} steps; nothing more was read.")
+                machine.step(opcode.name, argument)
+            return machine.result()
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, MemoryError, OSError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:100]
         raise BadModel(

@@ -71,16 +71,26 @@ def settings_of(module: nn.Module) -> dict[str, Any]:
     return {name: _read(module, name) for name in _parameters(type(module))}  # type: ignore[arg-type]
 
 
+_COUNTS = ("in_channels", "out_channels", "in_features", "out_features", "num_features", "embed_dim", "kernel_size")
+
+
 def build(kind: str, settings: dict[str, Any]) -> nn.Module:
     """Kind and settings -> a fresh module with unset weights. Raises BadModel naming the kind and the settings."""
     cls = kind_class(kind)
     unknown = set(settings) - set(_parameters(cls))  # type: ignore[arg-type]
     if unknown:
         raise BadModel(f"A layer of kind {kind} has no setting {sorted(unknown)[0]!r}.")
+    empty = next((name for name in _COUNTS if _has_zero(settings.get(name))), None)
+    if empty:
+        raise BadModel(f"A layer of kind {kind} has {empty} 0; it needs at least 1.")
     try:
         return cls(**settings)
     except (TypeError, ValueError, RuntimeError) as error:
         raise BadModel(f"A layer of kind {kind} cannot be built from {settings}: {error}.") from None
+
+
+def _has_zero(setting: Any) -> bool:
+    return 0 in setting if isinstance(setting, tuple | list) else setting == 0
 
 
 @functools.cache

@@ -80,11 +80,14 @@ def read_own(path: Path) -> Model:
         tensors.update({name: tensors[kept] for name, kept in header["shared"].items()})
         contract = contract_of(header["contract"])
         graph = from_document(header["graph"], tensors)
-        must_run(graph, (1, contract.in_channels, *contract.size))
+        made = must_run(graph, (1, contract.in_channels, *contract.size))
+        classes = tuple(must_be_text(name) for name in header["classes"])
+        if classes and made is not None and made[1:] != (len(classes),):
+            raise BadModel(f"It names {len(classes)} classes; its network makes {made} of a picture.")
         model = Model(
             graph,
             contract,
-            tuple(must_be_text(name) for name in header["classes"]),
+            classes,
             bool(header["probabilities"]),
             {must_be_text(name): must_be_text(text) for name, text in header["card"].items()},
             positive(header["temperature"]),
