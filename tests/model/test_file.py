@@ -179,7 +179,7 @@ def test_values_that_cannot_be_are_named(saved: Path, where: str, value: Any, sa
 
 def test_names_that_the_network_has_no_outputs_for_are_told(saved: Path) -> None:
     with pytest.raises(
-        BadModel, match=r"cannot be opened\. It names 1 classes; its network makes \(1, \d\) of a picture"
+        BadModel, match=r"cannot be opened\. Its header names 1 class\(es\), its network gives \d numbers a picture\."
     ):
         open_model(with_document(saved, put("classes", ["one"])))
 

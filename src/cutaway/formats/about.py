@@ -20,6 +20,8 @@ from cutaway.image.contract import Fit, Interpolation
 FORMAT = "cutaway-export-1"
 KEY = "cutaway"
 """Name of the metadata entry (ONNX) that holds the document; in .pt2 archives it is the extra file cutaway.json."""
+SET_INPUT = "cutaway edit FILE --set input.mean=0.5,0.5,0.5 --set input.std=0.5,0.5,0.5 (open_model(..., contract=...))"
+"""How a person puts right what was assumed of a network's input."""
 _MOST_PX = 16_384
 _CHOICES = {
     "fit": typing.get_args(Fit),

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from cutaway.errors import BadModel
-from cutaway.formats.about import KEY, About, about_of
+from cutaway.formats.about import KEY, SET_INPUT, About, about_of
 from cutaway.formats.labels import class_names, parse_labels
 from cutaway.formats.onnx_values import Step, Value
 from cutaway.image import InputContract
@@ -22,7 +22,7 @@ from cutaway.image import InputContract
 _MOST_TEXT = 5_000_000
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _NAMED = re.compile(r"(\d{1,7})\s*:\s*(?:'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\")")
-_CHANGE = "if it was trained on others, change the model's contract (model.contract)"
+_CHANGE = f"where it was trained otherwise: {SET_INPUT}"
 
 
 @dataclass(frozen=True, slots=True)

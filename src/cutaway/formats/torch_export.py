@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from cutaway.errors import BadModel
-from cutaway.formats.about import About, about_of
+from cutaway.formats.about import SET_INPUT, About, about_of
 from cutaway.formats.labels import class_names
 from cutaway.formats.parts import FileView, OnlyView, Parts, ViewRow
 from cutaway.formats.torch_archive import names_in_zip
@@ -107,8 +107,7 @@ def _parts(exported: Exported, document: dict[str, Any], rows: tuple[ViewRow, ..
 
 ASSUMED_INPUT = (
     "The file does not say how pictures are scaled: ImageNet's mean and spread are assumed; where it was trained "
-    "otherwise: cutaway edit FILE --set input.mean=0.5,0.5,0.5 --set input.std=0.5,0.5,0.5 "
-    "(open_model(..., contract=...))."
+    f"otherwise: {SET_INPUT}."
 )
 
 

@@ -83,7 +83,8 @@ def read_own(path: Path) -> Model:
         made = must_run(graph, (1, contract.in_channels, *contract.size))
         classes = tuple(must_be_text(name) for name in header["classes"])
         if classes and made is not None and made[1:] != (len(classes),):
-            raise BadModel(f"It names {len(classes)} classes; its network makes {made} of a picture.")
+            numbers = " x ".join(map(str, made[1:]))
+            raise BadModel(f"Its header names {len(classes)} class(es), its network gives {numbers} numbers a picture.")
         model = Model(
             graph,
             contract,
