@@ -137,7 +137,7 @@ def test_without_metadata_imagenets_recipe_is_assumed_and_said(tmp_path: Path) -
         (8, 8), "crop", 0.875, "bilinear", mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)
     )
     assert "ImageNet's recipe was assumed" in parts.card["notes"]
-    assert "model.contract" in parts.card["notes"]
+    assert "cutaway edit FILE --set input.mean=" in parts.card["notes"]
     assert (parts.classes, parts.probabilities) == (("class 0", "class 1"), False)
 
 
