@@ -120,6 +120,19 @@ def test_a_huge_attribute_is_not_read(kit: Any, monkeypatch: pytest.MonkeyPatch)
         read_model_file(kit.write("{}"))
 
 
+def test_a_text_that_claims_to_be_longer_than_the_file_is_refused_before_room_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "m.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["model_config"] = "a text"  # kept in a heap: (length, the heap's place, number in it)
+    data = path.read_bytes()
+    reference = data.index(b"GCOL").to_bytes(8, "little") + (1).to_bytes(4, "little")
+    claimed = (2**31 + len("a text")).to_bytes(4, "little")
+    path.write_bytes(data.replace((len("a text")).to_bytes(4, "little") + reference, claimed + reference))
+    assert path.read_bytes() != data
+    with pytest.raises(BadModel, match=r"damaged or truncated HDF5 file \(a text claims to be longer than the file\)"):
+        read_model_file(path)
+
+
 def test_attributes_of_the_wrong_kind_are_refused(kit: Any, spell: Any) -> None:
     def numbers_for_names(group: h5py.Group) -> None:
         group.attrs["weight_names"] = np.ones(3)

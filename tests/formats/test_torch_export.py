@@ -111,6 +111,19 @@ def test_an_operator_that_is_not_listed_gives_a_view(tmp_path: Path) -> None:
     assert view.rows[0].shape == (1, 4, 8, 8)
 
 
+def test_a_layer_without_a_number_gives_a_view(tmp_path: Path) -> None:
+    class Empty(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(2, 0))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.nn.functional.linear(x[:, :0], self.weight)
+
+    with pytest.raises(OnlyView, match=r"The operator linear at last cannot be taken over: its weights hold no number"):
+        opened(written(tmp_path / "net.pt2", network(Empty()), torch.zeros(1, 3, 8, 8)))
+
+
 def test_what_is_no_classifier_of_pictures_gives_a_view(tmp_path: Path) -> None:
     with pytest.raises(OnlyView, match=r"takes an input of shape \(1, 5, 8, 8\); Cutaway feeds one picture"):
         opened(written(tmp_path / "a.pt2", nn.Sequential(nn.Conv2d(5, 2, 1), nn.Flatten()), torch.zeros(1, 5, 8, 8)))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
+import mmap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,9 @@ from cutaway.formats.keras_weights import Stored
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _MOST_ATTRIBUTE = 50_000_000
 _DEEPEST = 32
+_MOST_HEAPS = 16
+_VIRTUAL = b"\x04\x03"
+"""Before the heap of an array that is put together from other files: a place without a length."""
 _MOST_ITEMS = 10_000
 MOST_STRETCH = 20
 """A compressed file may claim this many times its own bytes."""
@@ -47,12 +52,47 @@ def opened(path: Path, whole: bytes | None = None) -> Iterator[h5py.File]:
     Raises BadModel where the HDF5 library refuses it.
     """
     with damage_named(path.name):
+        _must_hold_its_texts(path if whole is None else whole)
         file = h5py.File(path, "r", locking=False) if whole is None else h5py.File(io.BytesIO(whole), "r")
     try:
         yield file
     finally:
         with contextlib.suppress(*_DAMAGE):
             file.close()
+
+
+def _must_hold_its_texts(source: Path | bytes) -> None:
+    """ValueError where a text claims to be longer than the file. The library makes room for a text before it looks.
+
+    Texts lie in heaps that begin with "GCOL"; whoever refers to one says (length: 4 bytes, heap's place: 8, number in
+    it, from 1: 4).
+    """
+    with _mapped(source) as data:
+        for heap in itertools.islice(_places(data, b"GCOL"), _MOST_HEAPS):
+            for at in _places(data, heap.to_bytes(8, "little")):
+                length, number = (int.from_bytes(data[i : i + 4], "little") for i in (max(at - 4, 0), at + 8))
+                if length > len(data) and 0 < number < 2**16 and data[at - 2 : at] != _VIRTUAL:
+                    raise ValueError("a text claims to be longer than the file")
+
+
+def _places(data: bytes | mmap.mmap, what: bytes) -> Iterator[int]:
+    at = data.find(what)
+    while at >= 0:
+        yield at
+        at = data.find(what, at + 1)
+
+
+@contextlib.contextmanager
+def _mapped(source: Path | bytes) -> Iterator[bytes | mmap.mmap]:
+    if isinstance(source, bytes):
+        yield source
+        return
+    with source.open("rb") as file:
+        if not source.stat().st_size:
+            yield b""
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            yield data
 
 
 def text_attribute(item: Any, name: str) -> str | None:

@@ -145,6 +145,8 @@ class _Conversion:
             shape = self._builder.call(f"{op.name}_shape", getattr, first, "shape")
             return self._call(op, operator.getitem, (shape, args["dim"]), {})
         if kind in aten.LAYERS and isinstance(first, fx.Node):
+            if any(isinstance(v, torch.Tensor) and not v.numel() for v in args.values()):
+                raise BadModel("its weights hold no number")
             layer = aten.LAYERS[kind](self._settings(args, subject))
             if layer is not None:
                 node = self._builder.layer(self._layer_name(op, kind), layer, first)
