@@ -162,6 +162,12 @@ def test_code_beside_the_graph_is_never_read(archive: Path, tmp_path: Path) -> N
         (lambda d: d["graph_module"]["graph"]["nodes"].reverse(), "which nothing computes before"),
         (lambda d: d["graph_module"]["signature"]["input_specs"].clear(), "lacks something"),
         (
+            lambda d: d["graph_module"]["signature"]["output_specs"][0]["user_output"]["arg"]["as_tensor"].update(
+                name={}
+            ),
+            r"lacks something \(TypeError: the output's name is no text\)",
+        ),
+        (
             lambda d: d["graph_module"]["graph"]["nodes"][0].update(target="torch.ops.evil.run.default"),
             "operator run at",
         ),

@@ -183,6 +183,8 @@ def _exported(document: dict[str, Any], arrays: dict[str, torch.Tensor]) -> Expo
         if path in arrays:
             named[said["arg"]["name"]] = (path, arrays[path])
     (output,) = [s["user_output"]["arg"]["as_tensor"]["name"] for s in signature["output_specs"] if "user_output" in s]
+    if not isinstance(output, str):
+        raise TypeError("the output's name is no text")
     if len(graph["nodes"]) > _MOST_OPS:
         raise BadModel(f"The network has {len(graph['nodes']):,} operators; at most {_MOST_OPS:,} are accepted.")
     shapes = {name: _shape(value) for name, value in graph["tensor_values"].items()}
