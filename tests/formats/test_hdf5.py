@@ -79,12 +79,17 @@ def test_arrays_that_are_not_in_the_file_are_refused(kit: Any, spell: Any, tmp_p
         del group["c/kernel:0"]
         group.create_group("c/kernel:0")
 
+    def texts_instead(group: h5py.Group) -> None:
+        del group["c/kernel:0"]
+        group["c/kernel:0"] = ["a", "text"]
+
     cases = {
         link: "c/kernel:0 is a link, perhaps to another file; Keras writes none",
         soft: "c/kernel:0 is a link, perhaps to another file; Keras writes none",
         virtual: "c/kernel:0 keeps its numbers in another file",
         outside: "c/kernel:0 keeps its numbers in another file",
         group_instead: "c/kernel:0 holds no array",
+        texts_instead: "c/kernel:0 holds texts or lists, not numbers",
     }
     for spoil, message in cases.items():
         with pytest.raises(BadModel, match=rf"m\.h5 is a damaged or truncated HDF5 file \({message}"):
@@ -120,25 +125,50 @@ def test_a_huge_attribute_is_not_read(kit: Any, monkeypatch: pytest.MonkeyPatch)
         read_model_file(kit.write("{}"))
 
 
-def test_a_text_that_claims_to_be_longer_than_the_file_is_refused_before_room_is_made(tmp_path: Path) -> None:
+@pytest.mark.parametrize("written", ["earliest", "latest"])
+@pytest.mark.parametrize("texts", ["a text", ["one", "two", "a text"]])
+def test_a_text_that_claims_to_be_longer_than_the_file_is_refused_before_room_is_made(
+    tmp_path: Path, written: str, texts: Any
+) -> None:
     path = tmp_path / "m.h5"
-    with h5py.File(path, "w") as file:
-        file.attrs["model_config"] = "a text"  # kept in a heap: (length, the heap's place, number in it)
+    with h5py.File(path, "w", libver=written) as file:
+        file.attrs["model_config"] = texts  # kept in a heap: (length, the heap's place, number in it)
+        file["numbers"] = np.zeros(300_000)  # the texts are looked for piece by piece
+        file["numbers"].attrs["dtype"] = texts
     data = path.read_bytes()
-    reference = data.index(b"GCOL").to_bytes(8, "little") + (1).to_bytes(4, "little")
-    claimed = (2**31 + len("a text")).to_bytes(4, "little")
-    path.write_bytes(data.replace((len("a text")).to_bytes(4, "little") + reference, claimed + reference))
-    assert path.read_bytes() != data
+    reference = data.index(b"GCOL").to_bytes(8, "little") + (1).to_bytes(4, "little")  # the last is written first
+    at = data.index(len("a text").to_bytes(4, "little") + reference)
+    claimed = (len(data) + 1).to_bytes(4, "little")
+    path.write_bytes(data[:at] + claimed + data[at + 4 :])
     with pytest.raises(BadModel, match=r"damaged or truncated HDF5 file \(a text claims to be longer than the file\)"):
         read_model_file(path)
+    path.write_bytes(data)
+    with pytest.raises(BadModel, match=r"attribute model_config is not a text|holds a network but no weights"):
+        read_model_file(path)
+
+
+def test_numbers_that_look_like_a_text_of_any_length_do_not_refuse_a_file(kit: Any, spell: Any) -> None:
+    """A heap's place, a large number before it and a small one behind it, in every array of the file."""
+    kernel = np.zeros((1, 1, 3, 64), np.float32)
+    path = kit.write(spell.sequential([conv(spell, filters=64)], (4, 4, 3)), {"c": [("c/kernel:0", kernel)]})
+    data = path.read_bytes()
+    reference = bytes.fromhex("ffffff7f") + data.index(b"GCOL").to_bytes(8, "little") + (1).to_bytes(4, "little")
+    with h5py.File(path, "r+") as file:
+        file["model_weights/c/c/kernel:0"][:] = np.frombuffer(reference * 48, np.float32).reshape(kernel.shape)
+    assert reference in path.read_bytes()
+    assert read_model_file(path).graph is not None
 
 
 def test_attributes_of_the_wrong_kind_are_refused(kit: Any, spell: Any) -> None:
     def numbers_for_names(group: h5py.Group) -> None:
         group.attrs["weight_names"] = np.ones(3)
 
-    with pytest.raises(BadModel, match="attribute weight_names is not a list of names"):
-        read_model_file(spoiled(kit, spell, numbers_for_names))
+    def lists_for_names(group: h5py.Group) -> None:
+        group.attrs["weight_names"] = np.array([np.ones(3), np.ones(2)], h5py.vlen_dtype(np.float32))
+
+    for spoil in (numbers_for_names, lists_for_names):
+        with pytest.raises(BadModel, match="attribute weight_names is not a list of names"):
+            read_model_file(spoiled(kit, spell, spoil))
     path = kit.write("{}")
     with h5py.File(path, "r+") as file:
         file.attrs["model_config"] = 3

@@ -143,7 +143,11 @@ def spin():
     while True:
         pass
 
-ways = {5: os.abort, 9: lambda: bytearray(3 * 10**9), 13: spin, 17: lambda: time.sleep(60)}
+def fill():
+    held = bytearray(800_000_000)
+    time.sleep(60)
+
+ways = {5: os.abort, 9: fill, 13: spin, 17: lambda: time.sleep(60)}
 by_bytes = {fuzzed("safetensors", n).held["m.safetensors"]: way for n, way in ways.items()}
 
 def broken(path):
@@ -151,7 +155,8 @@ def broken(path):
     return "refused", ""
 
 o.outcome, f.warmed_up = broken, lambda forms: None
-f.MOST_SECONDS = f.MOST_WAIT = 2.0
+f.MOST_SECONDS, f.MOST_WAIT = 2.0, 4.0
+f.MOST_BYTES = f.memory(os.getpid()) + 400_000_000
 (tally,) = f.fuzz(["safetensors"], 20, 1)
 print(tally.ends, tally.faults)
 """

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
-import itertools
-import mmap
+import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import h5py
 import numpy as np
@@ -20,13 +19,14 @@ from cutaway.formats.keras_weights import Stored
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _MOST_ATTRIBUTE = 50_000_000
 _DEEPEST = 32
-_MOST_HEAPS = 16
-_VIRTUAL = b"\x04\x03"
-"""Before the heap of an array that is put together from other files: a place without a length."""
 _MOST_ITEMS = 10_000
 MOST_STRETCH = 20
 """A compressed file may claim this many times its own bytes."""
-
+_TEXT_TYPE = bytes.fromhex("00 10000000 10000000 01000000 000008")
+"""How the type "text of any length" ends: 16 bytes each, made of numbers of one byte (HDF5 file format 3.0,
+IV.A.2.d). The zero behind it is left out: a search is quick where the last byte is rare."""
+_MOST_AXES = 32
+_PIECE = 1 << 20
 
 _DAMAGE = (
     *(OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError),
@@ -62,37 +62,49 @@ def opened(path: Path, whole: bytes | None = None) -> Iterator[h5py.File]:
 
 
 def _must_hold_its_texts(source: Path | bytes) -> None:
-    """ValueError where a text claims to be longer than the file. The library makes room for a text before it looks.
+    """ValueError where a text claims to be longer than the file. The library makes room for a text before it looks."""
+    size = len(source) if isinstance(source, bytes) else source.stat().st_size
+    with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+        for at in _places(file, _TEXT_TYPE):
+            if any(length > size for length in _lengths(file, at + len(_TEXT_TYPE) + 1)):
+                raise ValueError("a text claims to be longer than the file")
 
-    Texts lie in heaps that begin with "GCOL"; whoever refers to one says (length: 4 bytes, heap's place: 8, number in
-    it, from 1: 4).
+
+def _places(file: BinaryIO, what: bytes) -> Iterator[int]:
+    """Open file -> where in it the bytes stand. One piece at a time is in memory."""
+    rest, begin = b"", 0
+    while piece := _at(file, begin + len(rest), _PIECE):
+        piece = rest + piece
+        found = piece.find(what)
+        while found >= 0:
+            yield begin + found
+            found = piece.find(what, found + 1)
+        rest = piece[1 - len(what) :]
+        begin += len(piece) - len(rest)
+
+
+def _lengths(file: BinaryIO, end: int) -> Iterator[int]:
+    """Open file, where the type of an attribute ends -> lengths of the texts it holds.
+
+    Behind the type stand the shape and the values; a text is (length: 4 bytes, its heap's place: 8, its number there:
+    4). The first version of the attribute message fills each part up to 8 bytes (HDF5 file format 3.0, IV.A.2.m).
     """
-    with _mapped(source) as data:
-        for heap in itertools.islice(_places(data, b"GCOL"), _MOST_HEAPS):
-            for at in _places(data, heap.to_bytes(8, "little")):
-                length, number = (int.from_bytes(data[i : i + 4], "little") for i in (max(at - 4, 0), at + 8))
-                if length > len(data) and 0 < number < 2**16 and data[at - 2 : at] != _VIRTUAL:
-                    raise ValueError("a text claims to be longer than the file")
-
-
-def _places(data: bytes | mmap.mmap, what: bytes) -> Iterator[int]:
-    at = data.find(what)
-    while at >= 0:
-        yield at
-        at = data.find(what, at + 1)
-
-
-@contextlib.contextmanager
-def _mapped(source: Path | bytes) -> Iterator[bytes | mmap.mmap]:
-    if isinstance(source, bytes):
-        yield source
+    fill = 8 if _at(file, end, 4) == bytes(4) else 1
+    begin = end + (4 if fill == 8 else 0)
+    version, axes, flags, _ = _at(file, begin, 4).ljust(4, b"\0")
+    head = {1: 8, 2: 4}.get(version)
+    if head is None or axes > _MOST_AXES:
         return
-    with source.open("rb") as file:
-        if not source.stat().st_size:
-            yield b""
-            return
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            yield data
+    sizes = _at(file, begin + head, 8 * axes)
+    count = math.prod(int.from_bytes(sizes[n : n + 8], "little") for n in range(0, len(sizes), 8))
+    shape = head + 8 * axes * (2 if flags & 1 else 1)
+    values = _at(file, begin + shape + -shape % fill, 16 * min(count, _MOST_ITEMS))
+    yield from (int.from_bytes(values[n : n + 4], "little") for n in range(0, len(values), 16))
+
+
+def _at(file: BinaryIO, place: int, count: int) -> bytes:
+    file.seek(place)
+    return file.read(count)
 
 
 def text_attribute(item: Any, name: str) -> str | None:
@@ -100,6 +112,8 @@ def text_attribute(item: Any, name: str) -> str | None:
     if name not in item.attrs:
         return None
     _must_be_small(item, name)
+    if h5py.check_string_dtype(item.attrs.get_id(name).dtype) is None:  # a list of lists would be read without a limit
+        raise ValueError(f"attribute {name} is not a text")
     value = item.attrs[name]
     if isinstance(value, bytes):
         return value.decode("utf-8")
@@ -122,11 +136,12 @@ def names_attribute(item: Any, name: str) -> list[str]:
 
 def _names(item: Any, name: str) -> list[str]:
     _must_be_small(item, name)
-    values = np.atleast_1d(item.attrs[name])
-    if values.ndim != 1 or values.dtype.kind not in "SUO":
-        if values.size == 0:  # an empty list is kept as an empty array of floats
+    kept = item.attrs.get_id(name)
+    if len(kept.shape) > 1 or h5py.check_string_dtype(kept.dtype) is None:
+        if 0 in kept.shape:  # an empty list is kept as an empty array of floats
             return []
         raise ValueError(f"attribute {name} is not a list of names")
+    values = np.atleast_1d(item.attrs[name])
     return [v.decode("utf-8") if isinstance(v, bytes) else str(v) for v in values.tolist()]
 
 
@@ -154,6 +169,8 @@ def stored(dataset: Any, path: str, file_bytes: int) -> Stored:
     """Dataset -> its shape now, its numbers later. ValueError where it claims more than the file can hold."""
     if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
         raise ValueError(f"{path} holds no array")
+    if dataset.dtype.hasobject:
+        raise ValueError(f"{path} holds texts or lists, not numbers")
     if dataset.is_virtual or dataset.external:
         raise ValueError(f"{path} keeps its numbers in another file")
     claimed = int(np.prod(dataset.shape, dtype=object)) * dataset.dtype.itemsize
