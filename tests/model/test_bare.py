@@ -15,7 +15,7 @@ from torch import nn
 from cutaway.errors import BadInput, BadModel
 from cutaway.formats.parts import OnlyView
 from cutaway.image import InputContract
-from cutaway.model import open_model
+from cutaway.model import open_model, save_model
 from cutaway.zoo.plain import tutorial_cifar
 
 
@@ -129,3 +129,7 @@ def test_a_network_that_was_named_has_to_fit(tmp_path: Path, network: nn.Module)
     assert open_model(path, network="tutorial-cifar").card["network"] == "tutorial-cifar"
     with pytest.raises(BadModel, match=r"The weights in net\.pth do not fit resnet18"):
         open_model(path, network="resnet18")
+    own = tmp_path / "net.safetensors"
+    save_model(open_model(path), own)
+    with pytest.raises(BadModel, match=r"net\.safetensors holds its own network, so it cannot be opened as resnet18"):
+        open_model(own, network="resnet18")

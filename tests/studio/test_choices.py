@@ -45,6 +45,9 @@ def test_weights_that_several_networks_fit_are_opened_as_the_one_that_is_named(
     other = client.post("/api/machine", json={"model": f"as:timm/resnet18:{path}"}).json()
     assert other["also"] == []
     assert other["parameters"] == found["parameters"]
+    asked = {"verb": "recognise", "about": {"model": f"as:vgg11:{path}"}, "options": {}}
+    job = client.post("/api/jobs", json=asked).json()
+    assert "do not fit vgg11" in client.get(f"/api/jobs/{job['id']}/events").text, "jobs open it as that one too"
     wrong = client.post("/api/machine", json={"model": f"as:vgg11:{path}"})
     assert (wrong.status_code, wrong.json()["kind"]) == (400, "model")
     assert "do not fit vgg11" in wrong.json()["message"]

@@ -16,7 +16,7 @@ from cutaway.errors import BadInput
 from cutaway.studio import bundles, passing
 from cutaway.studio.bundles import bundled
 from cutaway.studio.passing import KEPT, frames_folder, keep_frame
-from cutaway.studio.uploads import keep_upload, network_of, path_of, plain_name, uploads_folder
+from cutaway.studio.uploads import keep_upload, path_of, plain_name, uploads_folder
 
 
 def kept(name: str, *chunks: bytes, most: int = 2**20) -> str:
@@ -31,8 +31,7 @@ def test_a_file_is_found_again_by_what_it_is() -> None:
     address = kept("net.h5", b"ab", b"c")
     assert address == kept("net.h5", b"abc")
     assert Path(path_of(address)).read_bytes() == b"abc"
-    assert Path(path_of(f"as:resnet18:{address}")) == Path(path_of(address))
-    assert (network_of(f"as:timm/resnet18:{address}"), network_of(address)) == ("timm/resnet18", "")
+    assert path_of(f"as:timm/resnet18:{address}") == f"as:timm/resnet18:{path_of(address)}"
     assert path_of("zoo:resnet18") == "zoo:resnet18"
 
 

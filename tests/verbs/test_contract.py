@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from fastapi.testclient import TestClient
 from shapes import QUICK, Cli
 
 import cutaway as ca
 from cutaway import events as ev
 from cutaway.cli.main import to_plain
+from cutaway.errors import BadModel
 from cutaway.options import fields_of
 from cutaway.studio.app import create, locked
 from cutaway.verbs import VERBS, Verb, verb
@@ -152,6 +154,21 @@ def test_a_stream_tells_of_progress_while_it_works(shapes: Path) -> None:
     for event in seen:
         if isinstance(event, ev.Progress) and event.total is not None:
             assert 0 <= event.done <= event.total
+
+
+MODELS = ("model", "a", "b", "edited", "backbone")
+OPENED = [(name, f.name) for name in VERBS for f in fields_of(verb(name).options) if f.name in MODELS]
+
+
+@pytest.mark.parametrize(("name", "field"), OPENED)
+@pytest.mark.usefixtures("first")
+def test_every_verb_opens_weights_as_the_network_that_is_named(name: str, field: str, here: Path) -> None:
+    torch.save(ca.open_model("runs/first").graph.state_dict(), here / "net.pth")
+    asked = {**ASKED[name], field: "as:lenet5:net.pth"}
+    if field == "backbone":
+        asked = {k: v for k, v in asked.items() if k not in ("network", "out")}
+    with pytest.raises(BadModel, match=r"The weights in net\.pth do not fit lenet5"):
+        verb(name)(**asked)
 
 
 @pytest.mark.usefixtures("first")

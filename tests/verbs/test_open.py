@@ -92,6 +92,8 @@ def test_other_wrong_words_are_sentences(first: Path) -> None:
         ca.open("nothing")
     with pytest.raises(BadInput, match=r"the network has no blocks, so none called 'stage1'"):
         ca.open("zoo:tutorial-cifar", layers="stage1")
+    with pytest.raises(BadInput, match=r"as:NETWORK:FILE takes a network's name and a file of weights; name both"):
+        ca.open("as:resnet18")
     assert ca.open("last").name == "last"
     assert ca.open(str(first)).answer == "full"
 

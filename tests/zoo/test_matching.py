@@ -119,10 +119,11 @@ def test_of_several_that_fit_the_best_known_is_taken_and_the_others_are_named() 
         ("tf_efficientnet_b0_aa-12.pth", "", ""),
         ("net.pth", "tf_efficientnet_b0.ns_jft_in1k", ""),
         ("net.pth", "", "tf_efficientnet_b0"),
+        ("net.pth", "", "timm/tf_efficientnet_b0.ns_jft_in1k"),
     ):
         chosen = matching.match(state, file, hint, network_asked)
         assert chosen is not None
-        assert chosen.name == "tf_efficientnet_b0"
+        assert chosen.name == "tf_efficientnet_b0", "as it is listed, however it was written"
 
 
 def test_a_network_asked_for_that_does_not_fit_or_exist() -> None:

@@ -51,11 +51,14 @@ def open_model(
 
 
 def _opened(path: Path, network: str) -> Model:
-    if path.is_file() and is_ours(path):
-        return _readable(read_own(path))
-    found = read_model_file(path)
+    ours = path.is_file() and is_ours(path)
+    found = None if ours else read_model_file(path)
     if isinstance(found, BareWeights):
         return _readable(model_of_weights(found, path, network))
+    if network:
+        raise BadModel(f"{path.name} holds its own network, so it cannot be opened as {network}; leave that name out.")
+    if found is None:
+        return _readable(read_own(path))
     model = Model.of(found)
     if found.golden:
         must_answer_as(model, found.golden, path.name)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from cutaway.errors import BadInput
 from cutaway.studio.keep import Keep
 from cutaway.studio.schemas.about import About, PictureChange
-from cutaway.studio.uploads import network_of, path_of
+from cutaway.studio.uploads import path_of
 
 if TYPE_CHECKING:
     from cutaway.engine.node_cache import NodeCache
@@ -115,8 +115,8 @@ class Desk:
         """About -> the model without edits. Raises BadInput, BadModel as opening it does."""
         from cutaway.verbs.find import find_model
 
-        path, network = path_of(about.model), network_of(about.model)
-        return self._models.get((path, network, model_stamp(path)), lambda: find_model(path, network))
+        path = path_of(about.model)
+        return self._models.get((path, model_stamp(path)), lambda: find_model(path))
 
     def model(self, about: About) -> Model:
         """About -> the model with its edits. Raises BadInput, Refusal for edits that do not fit."""
@@ -153,7 +153,7 @@ class Desk:
 
     def file_of(self, about: About) -> str:
         """About -> what verbs open: the model's own address, or a file in the cache that holds the edited model."""
-        if not about.edits and not network_of(about.model):
+        if not about.edits:
             return path_of(about.model)
         from cutaway.dataset.places import cache_folder, writing
         from cutaway.model import save_model
@@ -236,7 +236,7 @@ def changed_picture(fitted: Pixels, shift: tuple[PictureChange, ...]) -> Pixels:
 
 def digest_of(about: About, stamp: Any) -> str:
     """About and what its file was -> the same text for the same edited model."""
-    text = json.dumps([path_of(about.model), network_of(about.model), stamp, about.edits], sort_keys=True)
+    text = json.dumps([path_of(about.model), stamp, about.edits], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -250,9 +250,13 @@ def _most(one: PictureChange) -> float | None:
 
 
 def model_stamp(typed: str) -> tuple[str, Any]:
-    """What `find_model` takes -> its file and what changes when that does. "last" is the run that it means now."""
+    """What `find_model` takes -> its file, the network it is opened as, and what changes when the file does.
+
+    "last" is the run that it means now.
+    """
     from cutaway.errors import CutawayError
     from cutaway.verbs.find import ZOO, file_of
+    from cutaway.verbs.model_name import named_network
 
     if typed.startswith(ZOO):
         return typed, None
@@ -262,7 +266,7 @@ def model_stamp(typed: str) -> tuple[str, Any]:
         return typed, None  # opening it tells why
     if path.is_dir():
         path = next((p for p in (path / "model.safetensors", path / "model.json") if p.is_file()), path)
-    return str(path), _stamp(str(path))
+    return f"{named_network(typed)[0]}:{path}", _stamp(str(path))
 
 
 def _stamp(path: str) -> Any:

@@ -13,10 +13,9 @@ from pathlib import Path
 from cutaway.dataset.places import cache_folder, writing
 from cutaway.errors import BadInput, one_line
 from cutaway.studio import passing
+from cutaway.verbs.model_name import AS, named_network
 
 PREFIX = "upload:"
-AS = "as:"
-"""as:NETWORK:ADDRESS is a file of weights that several networks fit, opened as the one that is named."""
 MOST_BYTES = 2 * 2**30
 _ADDRESS = re.compile(r"upload:([0-9a-f]{64})/([^/\\\x00]{1,200})")
 
@@ -30,11 +29,16 @@ def address_of(digest: str, name: str) -> str:
 
 
 def path_of(typed: str) -> str:
-    """What an address names: for upload:SHA/NAME and frame:SHA the file in the cache, anything else as it is.
+    """What an address names: for upload:SHA/NAME and frame:SHA the file in the cache, anything else as it is; in
+    as:NETWORK:ADDRESS the address alone is replaced.
 
     Raises BadInput for one that is not there any more.
     """
-    typed = _named(typed)[1]
+    network, typed = named_network(typed)
+    return f"{AS}{network}:{_kept(typed)}" if network else _kept(typed)
+
+
+def _kept(typed: str) -> str:
     if typed.startswith(passing.PREFIX):
         return passing.frame_path(typed)
     if not typed.startswith(PREFIX):
@@ -50,18 +54,6 @@ def path_of(typed: str) -> str:
 def as_dropped(text: str) -> str:
     """A sentence -> the same with dropped files under the names that they had, not where they lie in the cache."""
     return re.sub(re.escape(f"{uploads_folder()}{os.sep}") + r"[0-9a-f]{64}" + re.escape(os.sep), "", text)
-
-
-def network_of(typed: str) -> str:
-    """as:NETWORK:ADDRESS -> NETWORK; "" for any other address."""
-    return _named(typed)[0]
-
-
-def _named(typed: str) -> tuple[str, str]:
-    if not typed.startswith(AS):
-        return "", typed
-    network, _, rest = typed.removeprefix(AS).partition(":")
-    return network, rest
 
 
 async def keep_upload(name: str, chunks: AsyncIterator[bytes], most: int = MOST_BYTES) -> tuple[str, int]:

@@ -21,8 +21,6 @@ class ExportOptions:
     """onnx, pt2 or safetensors."""
     out: str = ""
     """File to write; default: the model's name with the new ending, in this folder."""
-    network: str = ""
-    """Of a file of weights that several networks fit: the right one; the file written then holds it."""
 
     def __post_init__(self) -> None:
         from cutaway.errors import must_be
@@ -55,7 +53,7 @@ def _run(options: ExportOptions) -> Generator[Event, None, Exported]:
     from cutaway.verbs.find import find_model
     from cutaway.verbs.picture_file import picture_file
 
-    model = find_model(options.model, options.network)
+    model = find_model(options.model)
     path = picture_file(options.out, "export", options.model, (ENDINGS[options.to],))
     yield Note(f"Writing {path.name}.")
     export_model(model, path, options.to)

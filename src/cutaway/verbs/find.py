@@ -11,6 +11,7 @@ from cutaway.events import Note
 from cutaway.formats.table import is_tfjs_folder
 from cutaway.model import Model, open_model
 from cutaway.training.run_folder import RunFolder, find_run
+from cutaway.verbs.model_name import AS, named_network
 
 if TYPE_CHECKING:
     from cutaway.zoo.sources import Source
@@ -21,14 +22,11 @@ _ENDINGS = (".h5", ".keras", ".onnx", ".pt", ".pth", ".pt2", ".safetensors", ".t
 _IN_FOLDERS = ("model.safetensors", "saved_model.pb", "model.json")
 
 
-def find_model(typed: str, network: str = "") -> Model:
-    """Model file, run folder, run name, "last" or zoo:NAME -> Model. Raises BadInput, BadModel.
-
-    `network` names the network of a file of weights that several fit.
-    """
+def find_model(typed: str) -> Model:
+    """Model file, as:NETWORK:FILE, run folder, run name, "last" or zoo:NAME -> Model. Raises BadInput, BadModel."""
     if typed.startswith(ZOO):
         return zoo_model(typed.removeprefix(ZOO))
-    return open_model(file_of(typed), network=network)
+    return open_model(file_of(typed), network=named_network(typed)[0])
 
 
 def made_now(typed: str, model: Model) -> Iterator[Note]:
@@ -38,7 +36,11 @@ def made_now(typed: str, model: Model) -> Iterator[Note]:
 
 
 def file_of(typed: str) -> Path:
-    """Model file, run folder, run name or "last" -> the path that `open_model` takes. Raises BadInput."""
+    """What `find_model` takes, zoo:NAME apart -> the path that `open_model` takes. Raises BadInput."""
+    if typed.startswith(AS):
+        network, typed = named_network(typed)
+        if not (network and typed):
+            raise BadInput(f"{AS}NETWORK:FILE takes a network's name and a file of weights; name both.")
     path = Path(typed)
     if path.is_file() or path.suffix:  # one that is not there is told by its own sentence
         return path
@@ -66,7 +68,7 @@ def run_of(typed: str) -> RunFolder | None:
     """What `find_model` takes -> the run folder it lies in, None where it is a file of its own."""
     if typed.startswith(ZOO):
         return None
-    path = Path(typed)
+    path = Path(named_network(typed)[1])
     beside = RunFolder(path.parent if path.is_file() else path)
     if beside.config.exists():
         return beside

@@ -26,15 +26,14 @@ class OpenOptions:
     """Open any model file: what it is, its layers, shapes, parameters, multiply-adds and receptive fields."""
 
     model: str
-    """Model file, run, its name under runs/, last, or zoo:NAME for a network of `cutaway networks`."""
+    """Model file, run, its name under runs/, last; zoo:NAME is a network of `cutaway networks`, as:NAME:FILE a file of
+    weights opened as that one."""
     layer: str = ""
     """One layer in full: settings, shapes, neighbours, statistics and histogram of its weights."""
     layers: str = ""
     """all, or the name of a block to see inside it; without, large networks are shown block by block."""
     search: str = ""
     """Only layers whose name or kind holds this."""
-    network: str = ""
-    """Of a file of weights that several networks fit: the right one, as `cutaway networks` lists it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,7 @@ def _run(options: OpenOptions) -> Generator[Event, None, Opened]:
 
     path = None if options.model.startswith(ZOO) else file_of(options.model)
     try:
-        model = find_model(options.model, options.network)
+        model = find_model(options.model)
     except OnlyView as only:
         return _viewed(options, path, only.view)
     yield from made_now(options.model, model)

@@ -18,6 +18,7 @@ from cutaway.model import open_model
 from cutaway.model.backbone import Backbone, backbone_of
 from cutaway.training.recipe import MODES, Mode, Recipe, recipe_for
 from cutaway.training.run_folder import RUNS
+from cutaway.verbs.model_name import named_network
 from cutaway.verbs.train import TrainOptions
 from cutaway.zoo import build
 
@@ -90,15 +91,16 @@ WITH_DROPOUT = frozenset({"small-cnn", "tutorial-cats-dogs"})
 
 def open_backbone(what: str, size: int | None = None) -> tuple[Backbone, str]:
     """Run, model file or network name -> its backbone and what to call it."""
-    path = Path(what)
-    if not path.exists() and (Path(RUNS) / what / "config.json").exists():
-        path = Path(RUNS) / what
+    network, file = named_network(what)
+    path = Path(file)
+    if not path.exists() and (Path(RUNS) / file / "config.json").exists():
+        path = Path(RUNS) / file
     if path.exists():
-        model = open_model(path)
+        model = open_model(path, network=network)
         contract = model.contract if size is None else dataclasses.replace(model.contract, size=(size, size))
         return backbone_of(model.graph, contract), _called(path)
-    if "/" in what or path.suffix in {".h5", ".keras", ".safetensors", ".pt", ".pth", ".onnx", ".tflite"}:
-        raise BadInput(f"There is no model file {what}.")
+    if network or "/" in what or path.suffix in {".h5", ".keras", ".safetensors", ".pt", ".pth", ".onnx", ".tflite"}:
+        raise BadInput(f"There is no model file {file}.")
     named = build(what, classes=("0", "1"), size=(size, size) if size else None, pretrained=True)
     return backbone_of(named.graph, named.contract), what
 

@@ -60,7 +60,7 @@ def match(tensors: State, file: str, hint: str = "", network: str = "") -> Fit |
     `network` asks for one by name. Raises BadInput for a network that does not exist.
     """
     if network:
-        wanted = meaning(network).asked
+        wanted = meaning(network).listed
         return next(
             (fit for prefix, view in _views(tensors) if (fit := _confirmed(wanted, prefix, view, tensors))), None
         )
@@ -126,7 +126,8 @@ def filled(
         shown = ", ".join(fit.others[:4]) + (f" and {len(fit.others) - 4} more" if len(fit.others) > 4 else "")
         notes.append(
             f"The same names and shapes fit {shown} too, which may pad or activate otherwise; "
-            'name the right one: cutaway export FILE --network NAME --to safetensors (open_model(..., network="NAME")).'
+            f"with any verb as:{fit.others[0]}:{file} in place of {file} opens it as that one "
+            f'(open_model(..., network="{fit.others[0]}")).'
         )
         card["also fits"] = ", ".join(fit.others)
     return Named(graph, contract, names, {**card, "notes": " ".join(notes)})

@@ -20,9 +20,10 @@ TABLE = "networks.tsv"
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """What a name means: the library, the network's name there, and the tag of its weights ("" for the default)."""
+    """What a name means: its name in the list, the library, the name there, the tag of its weights ("": default)."""
 
     asked: str
+    listed: str
     library: Library
     network: str
     tag: str = ""
@@ -46,11 +47,11 @@ def meaning(name: str) -> Meant:
     bare, _, tag = name.partition(".")
     for row in rows():
         if row.name == bare:
-            return Meant(name, row.library, bare.rpartition("/")[2], tag)
+            return Meant(name, row.name, row.library, bare.rpartition("/")[2], tag)
     library, _, inner = bare.partition("/")
     for row in rows():
         if row.library == library and row.name == inner:
-            return Meant(name, row.library, inner, tag)
+            return Meant(name, row.name, row.library, inner, tag)
     raise BadInput(
         f"There is no network {name!r}; near: {', '.join(near(bare))}. `cutaway networks --search` lists all."
     )
