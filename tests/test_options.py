@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
-from cutaway.options import Field, fields_of
+from cutaway.options import Field, fields_of, given
 from cutaway.verbs import VERBS, verb
 
 
@@ -31,6 +32,22 @@ class More(Base):
     silent: bool = False
     epochs: int | None = 3
     """How often, by default thrice."""
+
+
+@pytest.mark.parametrize("names", ["a.png", Path("a.png"), ["a.png"], (Path("a.png"),)])
+def test_a_program_may_give_paths_lists_and_one_for_many(names: object) -> None:
+    assert (
+        given(More, Path("photos"), 3, names)
+        == given(More, data="photos", names=names)
+        == More("photos", 3, ("a.png",))
+    )
+
+
+def test_arguments_that_options_do_not_have_are_the_dataclass_to_refuse() -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'epoch'"):
+        given(More, "photos", epoch=3)
+    with pytest.raises(TypeError, match="positional arguments"):
+        given(More, "photos", 3, ("a",), False, "more")
 
 
 def test_fields_come_in_order_with_types_defaults_and_sentences() -> None:

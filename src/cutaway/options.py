@@ -6,8 +6,10 @@ import ast
 import dataclasses
 import functools
 import inspect
+import os
 import textwrap
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +36,27 @@ def fields_of(options: type) -> tuple[Field, ...]:
     return tuple(
         Field(f.name, types[f.name], _default(f), sentences.get(f.name, "")) for f in dataclasses.fields(options)
     )
+
+
+def given(options: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Options dataclass, arguments as a program writes them -> the options.
+
+    A path becomes text, a list a tuple, and one text where several may stand is one of them, not its letters.
+    """
+    types = typing.get_type_hints(options)
+    named = {name: _as_declared(types[name], value) for name, value in kwargs.items() if name in types}
+    placed = [_as_declared(kind, value) for kind, value in zip(types.values(), args, strict=False)]
+    return options(*placed, *args[len(placed) :], **{**kwargs, **named})
+
+
+def _as_declared(kind: Any, value: Any) -> Any:
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if typing.get_origin(kind) is not tuple:
+        return value
+    if isinstance(value, list | tuple):
+        return tuple(os.fspath(one) if isinstance(one, os.PathLike) else one for one in value)
+    return (value,) if isinstance(value, str) else value
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:

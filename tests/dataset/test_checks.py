@@ -237,6 +237,14 @@ def test_imbalance_tells_ratio_and_majority() -> None:
     assert "3.0 times as many" in found.text
 
 
+@pytest.mark.parametrize(("column", "told"), [("y", True), ("Label", False), ("", False)])
+def test_a_label_column_of_another_name_is_told(column: str, told: bool) -> None:
+    dataset, evidence = clean(50)
+    found = of_kind(check(dataclasses.replace(dataset, label_column=column), evidence), "labels-from")
+
+    assert [f.text.startswith("Labels are read from column 'y' of") for f in found] == [True] * told
+
+
 def test_slight_imbalance_is_no_finding() -> None:
     dataset, evidence = clean(120)
     for i in range(1, 119, 2):

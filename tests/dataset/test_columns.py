@@ -23,6 +23,9 @@ def test_columns_are_found_by_their_common_names(header: list[str], wanted: Colu
 def test_a_missing_column_is_told_with_the_names_found() -> None:
     with pytest.raises(BadInput, match=r"t\.csv has no column of labels: found 'path', 'w', 'h'; name it 'label'"):
         choose("t.csv", ["path", "w", "h"])
+    for other in ("split", "Image ID"):  # of two columns, but its name says that it holds no label
+        with pytest.raises(BadInput, match=r"t\.csv has no column of labels: found 'path', '"):
+            choose("t.csv", ["path", other])
     with pytest.raises(BadInput, match=r"no column of picture paths: found 'label', 'pth'; .* Did you mean path\?"):
         choose("t.csv", ["label", "pth"])
 

@@ -54,6 +54,7 @@ def test_a_picture_listed_twice_counts_once(table: Callable[[str], Dataset]) -> 
     [
         ("", r"t\.csv is empty; wanted is a header"),
         ("path,label\n", r"t\.csv has a header but no rows"),
+        ("path,split\n3.png,train\n", r"t\.csv has no column of labels: found 'path', 'split'; name it 'label'"),
         ("path,w,h\n3.png,1,2\n", r"t\.csv has no column of labels: found 'path', 'w', 'h'"),
         ("path,label\n3.png,a\nimg/1.png\nimg/2.png,\n", r"has 2 rows without a label in column 'label' \(.*line 3\)"),
         ("path,label\n,a\n3.png,b\n", r"has 1 row without a path in column 'path' \(the first: line 2\); fill them in"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -101,6 +102,11 @@ def bad(*numbers: int) -> list[BadPicture]:
             "pets has pictures without a label; training wants one folder per class",
         ),
         (made(("cat", None), ("cat", None)), [], r"pets has one class only \(cat\); a classifier needs two or more"),
+        (
+            dataclasses.replace(made(("3", None), ("5", None), classes=("3", "5")), label_column="y"),
+            [],
+            r"pets \(labels from column 'y'\) has one picture only of '3', '5'; at least two",
+        ),
         (made(("cat", None), ("cat", None), ("dog", None)), [], "pets has one picture only of 'dog'; at least two"),
         (
             made(*[("cat", None), ("dog", None)] * 2),

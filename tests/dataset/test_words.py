@@ -10,6 +10,7 @@ from cutaway.dataset.words import (
     fold_of,
     is_picture_name,
     natural_key,
+    none_of,
     shown,
     some,
     spelled_as,
@@ -62,6 +63,8 @@ def test_sentences() -> None:
     assert did_you_mean("zzz", ["cifar10"]) == ""
     assert some("abcdefg", 3) == "a, b, c and 4 more"
     assert (count(1, "class"), count(2, "class"), count(1200, "picture")) == ("1 class", "2 classes", "1,200 pictures")
+    assert none_of(1, "picture") == "Not even the one picture"
+    assert (none_of(2, "class"), none_of(1200, "photo")) == ("None of the 2 classes", "None of the 1,200 photos")
 
 
 def test_classes_are_spelled_as_the_photos_have_them_where_it_is_plain_which_is_which() -> None:

@@ -17,6 +17,7 @@ from cutaway.draw.page import lead, looks_words, phases, report_page
 from cutaway.draw.sweep import Trial, sweep_page
 from cutaway.reports import EpochRow, Finding, Report
 from cutaway.reports.metrics import wilson
+from cutaway.verbs.report_files import shown_names
 
 PNG = b"\x89PNG\r\n\x1a\n tiny"
 
@@ -67,6 +68,27 @@ def trials() -> list[Trial]:
         Trial({"depth": str(d)}, c / 300, *wilson(c, 300), seconds=s, parameters=1000 * d)
         for d, c, s in ((2, 240, 3.0), (3, 285, 9.0), (4, 288, 30.0))
     ]
+
+
+def test_what_stands_on_a_report_gets_its_pictures_before_what_a_click_opens(digits_run: Any) -> None:
+    """However many answers are wrong, no tile of a mistake or a finding is left without its thumbnail."""
+    pairs = tuple((f"train[{i}]", f"test[{i}]") for i in range(99))
+    seen = digits_run.report.test
+    assert seen is not None
+    cells = {"0,0": tuple(f"right[{i}]" for i in range(500)), "0,1": tuple(f"wrong[{i}]" for i in range(500))}
+    report = dataclasses.replace(
+        digits_run.report,
+        test=dataclasses.replace(seen, cells=cells),
+        findings=(Finding("leak", "stop", "175 pictures.", pairs=pairs),),
+    )
+
+    names = shown_names(report)
+
+    mistakes = [m.name for m in seen.mistakes]
+    assert names[: len(mistakes)] == list(dict.fromkeys(mistakes))
+    assert names[len(mistakes) :][:16] == [name for pair in pairs[:8] for name in pair], "those that the page shows"
+    assert names[len(mistakes) + 16 :][:4] == ["right[0]", "wrong[0]", "right[1]", "wrong[1]"], "each cell in turn"
+    assert len(names) == 600
 
 
 def test_the_report_says_everything_it_was_given(digits_run: Any) -> None:

@@ -211,7 +211,7 @@ def test_two_more_ways_to_see_a_leak() -> None:
 def test_texts_and_commands_say_the_numbers_of_the_run() -> None:
     memo = fired(TRIGGER["memorising"], "memorising")
     assert memo.text == (
-        "It memorises: 99.9 % of the training photos right but 80.0 % of 1000 photos it never trained on "
+        "It memorises: 99.9 % of the training photos right but 80.0 % of 1,000 photos it never trained on "
         "(at best 82.4 %, 95 % interval)."
     )
     assert memo.next == "cutaway train photos --network tutorial-cats-dogs --augment medium"

@@ -64,7 +64,7 @@ def test_unreadable_pictures_are_named_and_none_at_all_is_an_error(first: Path, 
     assert found.unreadable == ("broken.png: not-an-image",)
     assert len(found.found.pictures) == 1
     assert "broken.png: not-an-image" in cli("compare", first, other, "broken.png", "sample:cat").out
-    with pytest.raises(BadInput, match=r"None of the 1 pictures could be read; the first is broken.png: not-an-image"):
+    with pytest.raises(BadInput, match=r"Not even the one picture can be read; the first is broken.png: not-an-image"):
         ca.compare(str(first), other, ("broken.png",))
 
 

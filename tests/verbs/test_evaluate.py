@@ -68,7 +68,7 @@ def test_unreadable_pictures_are_left_out_and_told(first: Path) -> None:
 def test_only_unreadable_pictures_are_one_sentence(first: Path) -> None:
     Path("torn/cross").mkdir(parents=True)
     Path("torn/cross/1.png").write_bytes(b"no picture at all")
-    with pytest.raises(BadInput, match="None of the 1 pictures of torn can be read; nothing was measured"):
+    with pytest.raises(BadInput, match="Not even the one picture of torn can be read; nothing was measured"):
         ca.evaluate(str(first), "torn")
 
 

@@ -121,7 +121,9 @@ def test_unreadable_pictures_are_left_out_and_counted(model: str, cli: Cli) -> N
 
 def test_only_unreadable_pictures_are_refused(model: str) -> None:
     Path("torn.png").write_bytes(b"no picture at all")
-    with pytest.raises(BadInput, match=r"None of the 1 pictures of torn\.png can be read .*not-an-image.* nothing was"):
+    with pytest.raises(
+        BadInput, match=r"Not even the one picture of torn\.png can be read .*not-an-image.* nothing was"
+    ):
         ca.silent(model, "torn.png")
 
 

@@ -22,6 +22,17 @@ SHOWN = 5
 Ints = NDArray[np.integer[Any]]
 
 
+def labels_from(dataset: Dataset) -> list[Finding]:
+    """A table whose labels were read from a column of another name than "label": which one, said aloud."""
+    if dataset.label_column.lower() in ("", "label"):
+        return []
+    text = (
+        f"Labels are read from column {dataset.label_column!r} of {dataset.root} "
+        f"({some(map(repr, dataset.classes), 4)}). If they stand in another column, name that one 'label'."
+    )
+    return [Finding("labels-from", "info", text)]
+
+
 def imbalance(dataset: Dataset, counts: Ints) -> list[Finding]:
     """Readable pictures per class (K,) -> a finding where the largest class has 3 times the smallest or more."""
     there = np.nonzero(counts)[0]

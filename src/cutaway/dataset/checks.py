@@ -25,6 +25,7 @@ KINDS = (
     "shortcut",
     "label-error",
     "unchecked-labels",
+    "labels-from",
     "odd",
     "skipped",
 )
@@ -57,7 +58,11 @@ def checking(dataset: Dataset, evidence: Evidence, seed: int = 0) -> Steps[tuple
     labels = np.array([-1 if sample.label is None else sample.label for sample in dataset.samples], np.int64)
     usable = np.nonzero(evidence.ok & (labels >= 0))[0]
     counts = np.bincount(labels[usable], minlength=len(dataset.classes))
-    found += check_classes.imbalance(dataset, counts) + check_classes.few(dataset, counts)
+    found += (
+        check_classes.labels_from(dataset)
+        + check_classes.imbalance(dataset, counts)
+        + check_classes.few(dataset, counts)
+    )
     if len(usable):
         table = yield from measuring_statistics(evidence.pixels, evidence.stored_sizes)
         trivial = shortcuts(table[usable], labels[usable], seed)

@@ -48,14 +48,15 @@ class Columns:
 
 
 def choose(what: str, columns: Sequence[str], pictures: Sequence[str] = PICTURE_COLUMNS) -> Columns:
-    """Table and its column names -> the three that matter; of two columns the one beside the picture is the label.
+    """Table and its column names -> the three that matter; of two columns the one beside the picture is the label,
+    unless its name says that it holds something else (a fold, another path).
 
     Raises BadInput that names the columns found.
     """
     picture = _guess(columns, pictures)
     label = _guess([c for c in columns if c != picture], LABEL_COLUMNS)
     if label is None and picture is not None and len(columns) == 2:
-        label = next(c for c in columns if c != picture)
+        label = next((c for c in columns if c != picture and not _guess([c], (*PICTURE_COLUMNS, *FOLD_COLUMNS))), None)
     if picture is None:
         raise _missing(what, "of picture paths", pictures, columns)
     if label is None:

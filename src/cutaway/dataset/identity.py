@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from cutaway.dataset.samples import FOLDS, Dataset, Fold
-from cutaway.dataset.words import count
+from cutaway.dataset.words import count, none_of
 from cutaway.errors import BadInput
 
 FORMAT = "cutaway-folds-1"
@@ -60,7 +60,7 @@ def apply_folds(dataset: Dataset, sha256s: Sequence[str | None], document: dict[
         folds.append(row.get("fold") if row.get("fold") in FOLDS else None)
     if not any(folds):
         raise BadInput(
-            f"None of the {count(len(dataset), 'picture')} in {dataset.root} is among the "
+            f"{none_of(len(dataset), 'picture')} in {dataset.root} is among the "
             f"{count(len(pictures), 'picture')} of the stored folds; give the data that the split was made of."
         )
     samples = tuple(dataclasses.replace(s, fold=f) for s, f in zip(dataset.samples, folds, strict=True))

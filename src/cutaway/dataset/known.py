@@ -36,7 +36,11 @@ class Known:
 def key_of(dataset: Dataset, pixels: PixelSet, features: NDArray[np.float32] | None, *settings: object) -> str:
     """Data set, its fitted pictures, what labels are judged by (None: the pictures), settings -> digest."""
     text = hashlib.sha256(_checks().encode())
-    text.update(repr((pixels.size, pixels.file.stem, dataset.classes, dataset.skipped, settings)).encode(*_ANY))
+    text.update(
+        repr((pixels.size, pixels.file.stem, dataset.classes, dataset.skipped, dataset.label_column, settings)).encode(
+            *_ANY
+        )
+    )
     rows = zip(dataset.samples, pixels.sha256s, pixels.stored_sizes.tolist(), pixels.notes, strict=True)
     for sample, sha, size, notes in rows:
         text.update(repr((sample.name, sample.label, sample.fold, sha, size, notes)).encode(*_ANY))

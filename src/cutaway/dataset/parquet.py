@@ -155,7 +155,7 @@ def _of_bytes(root: str, tables: list[_Table]) -> Dataset:
     if len(set(names)) < len(names):  # shards of the same name in several folders
         names = [f"{i}:{name}" for i, name in enumerate(names)]
     rows = zip(names, labels, given, range(len(names)), strict=True)
-    return Dataset(root, classes, tuple(Sample(*row) for row in rows), store)
+    return Dataset(root, classes, tuple(Sample(*row) for row in rows), store, label_column=tables[0].columns.label)
 
 
 def _of_paths(root: str, tables: list[_Table]) -> Dataset:

@@ -10,7 +10,7 @@ from pathlib import Path
 from cutaway.dataset.columns import Columns, choose, folds, indexed, label_names
 from cutaway.dataset.folder import FolderStore
 from cutaway.dataset.samples import Dataset, Fold, Sample
-from cutaway.dataset.words import count, shown
+from cutaway.dataset.words import count, none_of, shown
 from cutaway.errors import BadInput
 
 
@@ -43,7 +43,7 @@ def from_columns(
     _must_exist(root, folder, paths)
     classes, numbers = indexed(labels)
     samples, skipped = _samples(root, folder, paths, numbers, given, classes)
-    return Dataset(root, classes, samples, FolderStore(os.fspath(folder)), skipped)
+    return Dataset(root, classes, samples, FolderStore(os.fspath(folder)), skipped, columns.label)
 
 
 def _samples(
@@ -82,7 +82,7 @@ def _must_exist(root: str, folder: Path, paths: list[str]) -> None:
     if any(os.path.exists(os.path.join(folder, _local(folder, p))) for p in paths):  # noqa: PTH110, PTH118
         return
     raise BadInput(
-        f"None of the {count(len(paths), 'picture')} that {root} names is there (the first: "
+        f"{none_of(len(paths), 'picture')} that {root} names is there (the first: "
         f"{shown(os.path.join(folder, paths[0]))}); paths count from the table's own folder."  # noqa: PTH118
     )
 

@@ -47,6 +47,7 @@ class Dataset:
     """`root` is what the user typed; `classes` are in natural order (1, 2, 10) and travel with every model trained.
 
     `skipped` lists (name, reason) of what was passed over while scanning: hidden files, unknown endings, empty classes.
+    `label_column` is the column of a table that the labels were read from, "" where folders or arrays give them.
     """
 
     root: str
@@ -54,6 +55,7 @@ class Dataset:
     samples: tuple[Sample, ...]
     store: Store
     skipped: tuple[tuple[str, str], ...] = ()
+    label_column: str = ""
 
     def __len__(self) -> int:
         return len(self.samples)

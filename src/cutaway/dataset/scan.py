@@ -67,10 +67,9 @@ def must_be_trainable(dataset: Dataset, failures: Sequence[BadPicture] = ()) -> 
     bad = {f.name: f for f in failures}
     there = Counter(dataset.classes[s.label] for s in dataset.samples if s.label is not None)
     readable = Counter(dataset.classes[s.label] for s in dataset.samples if s.label is not None and s.name not in bad)
+    what = dataset.root + (f" (labels from column {dataset.label_column!r})" if dataset.label_column else "")
     if len(there) < 2:
-        raise BadInput(
-            f"{dataset.root} has one class only ({some(there)}); a classifier needs two or more to tell apart."
-        )
+        raise BadInput(f"{what} has one class only ({some(there)}); a classifier needs two or more to tell apart.")
     for name, pictures in there.items():
         if not readable[name]:
             first = next(f for s in dataset.samples if dataset.classes[s.label or 0] == name and (f := bad.get(s.name)))
@@ -80,7 +79,7 @@ def must_be_trainable(dataset: Dataset, failures: Sequence[BadPicture] = ()) -> 
             )
     if small := [name for name in there if readable[name] == 1]:
         raise BadInput(
-            f"{dataset.root} has one picture only of {some(map(repr, small))}; at least two are needed, one to learn "
+            f"{what} has one picture only of {some(map(repr, small))}; at least two are needed, one to learn "
             f"from and one to check."
         )
     _must_learn_all(dataset, bad)

@@ -120,6 +120,11 @@ def some(words: Iterable[str], most: int = 5) -> str:
     return ", ".join(listed[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
+def none_of(number: int, noun: str) -> str:
+    """3, 'picture' -> 'None of the 3 pictures'; of a single one 'Not even the one picture'."""
+    return f"Not even the one {noun}" if number == 1 else f"None of the {count(number, noun)}"
+
+
 def count(number: int, noun: str) -> str:
     """2, 'picture' -> '2 pictures'; plurals in -s and -es only."""
     ending = "" if number == 1 else "es" if noun.endswith("s") else "s"

@@ -10,6 +10,8 @@ from cutaway.draw.scale import plain
 from cutaway.reports import Finding
 
 GRAVITY = {"stop": 0, "warn": 1, "info": 2}
+FINDING_PICTURES = 24
+"""Pictures, or pairs of them, that the page shows of each finding."""
 
 
 def check_page(
@@ -30,7 +32,7 @@ def check_page(
         "check.html.j2", Book(thumbnails), {},
         title=dataset_name, sections=(("findings", "Findings"), ("counts", "Counts")), footer=created, created=created,
         lead=lead(findings, int(sum(totals)), len(classes)), counts=counts, classes=classes, bars=Markup(bars),
-        findings=gravest_first(findings),
+        findings=gravest_first(findings), most=FINDING_PICTURES,
     )  # fmt: skip
 
 

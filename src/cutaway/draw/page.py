@@ -20,6 +20,8 @@ SECTIONS = (
     ("mistakes", "Mistakes"), ("calibration", "Calibration"), ("curves", "Learning"), ("augmentation", "Augmentation"),
     ("data", "Photos"), ("network", "Network"), ("made", "Recipe"),
 )  # fmt: skip
+FINDING_PICTURES = 8
+"""Pictures, or pairs of them, that a report shows of each finding."""
 
 
 def report_page(report: Report, thumbnails: Mapping[str, bytes], pictures: Mapping[str, bytes] | None = None) -> str:
@@ -42,7 +44,7 @@ def report_page(report: Report, thumbnails: Mapping[str, bytes], pictures: Mappi
         curve_words=curve_words(report.epochs), timing_pairs=timing_pairs(report),
         looks_words=looks_words(report.looks),
         augmentation={"at": book.add(augmentation)} if augmentation else None,
-        findings=gravest_first(report.findings),
+        findings=gravest_first(report.findings), most=FINDING_PICTURES,
         others=[{"name": name, "at": book.add(data)} for name, data in extra.items() if data],
     )  # fmt: skip
 

@@ -87,7 +87,7 @@ def memorising(report: Report) -> Diagnosis | None:
     if kept.train_accuracy - high <= MEMORISING_GAP:
         return None
     text = (
-        f"It memorises: {_pc(kept.train_accuracy)} of the training photos right but {_pc(kept.val_accuracy)} of {n} "
+        f"It memorises: {_pc(kept.train_accuracy)} of the training photos right but {_pc(kept.val_accuracy)} of {n:,} "
         f"photos it never trained on (at best {_pc(high)}, 95 % interval)."
     )
     numbers = {"train accuracy": kept.train_accuracy, "validation accuracy": kept.val_accuracy, "gap": gap}
@@ -145,8 +145,9 @@ def too_little_data(report: Report) -> Diagnosis | None:
         return None
     kind = "a network that starts from nothing" if scratch else "a network that starts from a trained backbone"
     text = (
-        f"There is little to learn from: {each:.0f} training photos in the middle class, where {kind} wants at least "
-        f"{few}; the result ({_pc(seen.low)} to {_pc(seen.high)} on {seen.n} {seen.fold} photos) leaves room for more."
+        f"There is little to learn from: {each:.0f} training photos in the middle class, where {kind} wants at "
+        f"least {few}; the result ({_pc(seen.low)} to {_pc(seen.high)} on {seen.n:,} {seen.fold} photos) leaves room "
+        f"for more."
     )
     numbers = {"photos per class": float(each), "wanted": float(few), "low": seen.low, "high": seen.high}
     changes = TRANSFER if scratch else {"--augment": "strong"}
@@ -163,7 +164,7 @@ def validation_noise(report: Report) -> Diagnosis | None:
         return None
     half = (high - low) / 2
     text = (
-        f"Differences below {100 * half:.0f} points between two runs or two epochs are within the noise of {n} "
+        f"Differences below {100 * half:.0f} points between two runs or two epochs are within the noise of {n:,} "
         f"validation photos: {_pc(kept.val_accuracy)} there means {_pc(low)} to {_pc(high)}."
     )
     numbers = {"validation photos": float(n), "validation accuracy": kept.val_accuracy, "low": low, "high": high}
@@ -183,7 +184,7 @@ def label_noise(report: Report) -> Diagnosis | None:
         return None
     share = len(suspects) / total
     text = (
-        f"Wrong labels are likely what holds it back: {len(suspects)} of {total} photos ({_pc(share)}) look "
+        f"Wrong labels are likely what holds it back: {len(suspects):,} of {total:,} photos ({_pc(share)}) look "
         f"mislabelled and training stopped improving at {_pc(last.train_accuracy)} of its own photos."
     )
     numbers = {"likely wrong labels": float(len(suspects)), "share": share, "train accuracy": last.train_accuracy}
@@ -205,7 +206,7 @@ def imbalance(report: Report) -> Diagnosis | None:
     worst = min(hurt, key=lambda c: c.recall)
     text = (
         f"The rare class “{worst.name}” suffers: {counts.get(worst.name, 0)} training photos against {most} of the "
-        f"commonest, and {_pc(worst.recall)} of its {worst.support} {seen.fold} photos found (at best "
+        f"commonest, and {_pc(worst.recall)} of its {worst.support:,} {seen.fold} photos found (at best "
         f"{_pc(worst.recall_high)}) while {_pc(seen.accuracy)} of all are; more photos of it help most."
     )
     numbers = {"train photos": float(counts.get(worst.name, 0)), "commonest class": float(most)}
@@ -270,7 +271,7 @@ def _healthy(report: Report) -> tuple[Diagnosis, ...]:
     if seen is None:
         return ()
     text = (
-        f"Nothing to object to: {_pc(seen.accuracy)} of {seen.n} {seen.fold} photos right ({_pc(seen.low)} to "
+        f"Nothing to object to: {_pc(seen.accuracy)} of {seen.n:,} {seen.fold} photos right ({_pc(seen.low)} to "
         f"{_pc(seen.high)}), and no rule about memorising, under-fitting, leaks, labels, balance or confidence fired."
     )
     numbers = {"accuracy": seen.accuracy, "low": seen.low, "high": seen.high}
@@ -314,7 +315,7 @@ def _shortcut(report: Report) -> Diagnosis | None:
     if min(test.accuracy, rival.accuracy) < PERFECT or majority_accuracy(report) >= PERFECT:
         return None
     text = (
-        f"Too good to be true: {_pc(test.accuracy)} of {test.n} test photos right, and “{rival.name}” reaches "
+        f"Too good to be true: {_pc(test.accuracy)} of {test.n:,} test photos right, and “{rival.name}” reaches "
         f"{_pc(rival.accuracy)} too, so the classes may differ in background, camera or file rather than in what is "
         "shown."
     )

@@ -53,7 +53,7 @@ def _run(options: CheckOptions) -> Generator[Event, None, CheckResult]:
     from cutaway.dataset.places import cache_folder
     from cutaway.dataset.quarantine import write_quarantine
     from cutaway.dataset.scan import open_dataset
-    from cutaway.draw.checks import check_page
+    from cutaway.draw.checks import FINDING_PICTURES, check_page
     from cutaway.draw.sheet import thumbnail
     from cutaway.image import InputContract
     from cutaway.training.embed import embed
@@ -88,7 +88,9 @@ def _run(options: CheckOptions) -> Generator[Event, None, CheckResult]:
     for (fold, label), number in sorted(tally.items(), key=lambda row: ((*FOLDS, "all").index(row[0][0]), row[0][1])):
         counts.setdefault(fold, {})[dataset.classes[label]] = number
     where = {s.name: i for i, s in enumerate(dataset.samples)}
-    at = [where[n] for n in dict.fromkeys(finding_names(findings)) if n in where and seen.ok[where[n]]]
+    at = [
+        where[n] for n in dict.fromkeys(finding_names(findings, FINDING_PICTURES)) if n in where and seen.ok[where[n]]
+    ]
     shown = zip(at, seen.rows(np.array(at, np.int64)), strict=True)
     thumbs = {dataset.samples[i].name: thumbnail(picture, THUMBNAIL_PX) for i, picture in shown}
     page = folder.path / "check.html"

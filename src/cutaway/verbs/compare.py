@@ -105,6 +105,7 @@ def _rounded(value: float | None) -> float | None:
 
 def _run(options: CompareOptions) -> Generator[Event, None, Compared]:
     from cutaway.dataset.loose import open_pictures
+    from cutaway.dataset.words import none_of
     from cutaway.errors import BadInput, BadPicture
     from cutaway.image.fit import target_px
     from cutaway.model.compare import compare_models, compare_on
@@ -129,7 +130,7 @@ def _run(options: CompareOptions) -> Generator[Event, None, Compared]:
         found = seen
         yield Progress("compare", done, len(dataset), "pictures")
     if not found.pictures:
-        raise BadInput(f"None of the {len(dataset)} pictures could be read; the first is {unreadable[0]}.")
+        raise BadInput(f"{none_of(len(dataset), 'picture')} can be read; the first is {unreadable[0]}.")
     return Compared(options.a, options.b, found, tuple(unreadable))
 
 

@@ -15,6 +15,7 @@ from cutaway.dataset.cache import fill
 from cutaway.dataset.identity import fold_fingerprint
 from cutaway.dataset.ledger import look
 from cutaway.dataset.scan import open_dataset
+from cutaway.dataset.words import none_of
 from cutaway.draw.page import report_page
 from cutaway.errors import BadInput
 from cutaway.evaluation.evaluate import answers, measured
@@ -53,7 +54,7 @@ def evaluate_on(options: EvaluateOptions) -> Generator[Event, None, Evaluation]:
     if len(keep) < len(dataset):
         yield Note(f"{len(dataset) - len(keep)} of {len(dataset):,} pictures could not be read and were left out.")
     if not keep:
-        raise BadInput(f"None of the {len(dataset)} pictures of {options.data} can be read; nothing was measured.")
+        raise BadInput(f"{none_of(len(dataset), 'picture')} of {options.data} can be read; nothing was measured.")
     seen = Survey(dataset.take(keep), pixels.take(keep), (), ())
     learnt = _folds_of_run(seen, run)
     if not own_folds:

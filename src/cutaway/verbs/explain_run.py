@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from cutaway.dataset.loose import open_pictures
-from cutaway.dataset.words import unique
+from cutaway.dataset.words import none_of, unique
 from cutaway.engine.prepare import prepare
 from cutaway.errors import BadInput, BadModel, BadPicture, CutawayError
 from cutaway.events import Event, Note, Progress
@@ -204,7 +204,7 @@ def _read(
     if not found:
         if len(unreadable) == 1:
             raise unreadable[0]
-        raise BadInput(f"None of the {len(unreadable)} photos can be read (the first: {unreadable[0]}).")
+        raise BadInput(f"{none_of(len(unreadable), 'photo')} can be read (the first: {unreadable[0]}).")
     names = unique(picture.name for picture in found)
     pictures = [
         dataclasses.replace(p, name=name, sha256=p.sha256 or hashlib.sha256(p.pixels.tobytes()).hexdigest())

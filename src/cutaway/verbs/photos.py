@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cutaway.dataset.cache import fill
 from cutaway.dataset.loose import open_pictures
 from cutaway.dataset.scan import open_dataset, with_classes
+from cutaway.dataset.words import none_of
 from cutaway.errors import BadInput
 from cutaway.events import Event, Note
 
@@ -96,7 +97,7 @@ def gathered(
     if not len(keep):
         first = next(iter(failed.items()))
         raise BadInput(
-            f"None of the {len(dataset):,} pictures of {typed} can be read (the first: {first[0]}, {first[1]})."
+            f"{none_of(len(dataset), 'picture')} of {typed} can be read (the first: {first[0]}, {first[1]})."
         )
     if failed:
         yield Note(f"{len(failed):,} of {len(dataset):,} pictures of {typed} could not be read and were left out.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Generator, Iterable
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from cutaway.dataset.identity import fold_fingerprint
 from cutaway.dataset.ledger import look
 from cutaway.dataset.linear import stratified_rows
-from cutaway.draw.page import report_page
+from cutaway.draw.page import FINDING_PICTURES, report_page
 from cutaway.draw.sheet import thumbnail
 from cutaway.evaluation.baselines import classical, majority
 from cutaway.evaluation.evaluate import answers, measured
@@ -124,20 +125,22 @@ def _report(
 
 
 def shown_names(report: Report) -> list[str]:
-    """Names a report page shows as pictures, the most telling first."""
+    """Names a report page shows as pictures: what stands on it first, then what a click on the confusion matrix opens,
+    each cell's first picture before any cell's second."""
     seen = report.test or report.val
     names: list[str] = []
     if seen is not None:
         names += [m.name for m in seen.mistakes]
-        wrong = [cell for key, cell in seen.cells.items() if len(set(key.split(","))) == 2]
-        right = [cell for key, cell in seen.cells.items() if len(set(key.split(","))) == 1]
-        for cell in (*wrong, *right):
-            names += cell
-    return list(dict.fromkeys([*names, *finding_names(report.findings)]))[:MOST_THUMBNAILS]
+    names += finding_names(report.findings, FINDING_PICTURES)
+    if seen is not None:
+        ranks = zip_longest(*seen.cells.values())
+        names += [name for rank in ranks for name in rank if name is not None]
+    return list(dict.fromkeys(names))[:MOST_THUMBNAILS]
 
 
-def finding_names(findings: Iterable[Finding]) -> list[str]:
-    return [name for f in findings for name in (*f.names[:40], *(n for pair in f.pairs[:40] for n in pair))]
+def finding_names(findings: Iterable[Finding], most: int) -> list[str]:
+    """Findings -> the names of the first `most` pictures, or pairs of them, of each."""
+    return [name for f in findings for name in (*f.names[:most], *(n for pair in f.pairs[:most] for n in pair))]
 
 
 def thumbnails(seen: Survey, names: list[str]) -> dict[str, bytes]:

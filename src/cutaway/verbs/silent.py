@@ -121,6 +121,7 @@ class SilentResult:
 
 
 def _run(options: SilentOptions) -> Generator[Event, None, SilentResult]:
+    from cutaway.dataset.words import none_of
     from cutaway.engine.silent import ChannelCounter
     from cutaway.engine.stream import stream
     from cutaway.errors import BadInput
@@ -153,7 +154,7 @@ def _run(options: SilentOptions) -> Generator[Event, None, SilentResult]:
         yield Note(f"Stopped: what follows is over the first {counter.pictures:,} of {len(dataset):,} pictures.")
     if not counter.pictures:
         raise BadInput(
-            f"None of the {len(dataset)} pictures of {options.data} can be read (the first: {unreadable[0][0]}, "
+            f"{none_of(len(dataset), 'picture')} of {options.data} can be read (the first: {unreadable[0][0]}, "
             f"{unreadable[0][1]}); nothing was measured."
         )
     found = counter.found()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from cutaway.events import Done, Event
+from cutaway.options import given
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -30,7 +31,7 @@ class Verb(Generic[P, R]):
 
     def stream(self, *args: P.args, **kwargs: P.kwargs) -> Iterator[Event | Done[R]]:
         """Options as arguments -> the events as they happen, then Done with the result."""
-        return self.events(self.options(*args, **kwargs))
+        return self.events(given(self.options, *args, **kwargs))
 
     def events(self, options: Any) -> Generator[Event | Done[R], None, None]:
         result = yield from self.run(options)
