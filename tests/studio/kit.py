@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -160,6 +160,14 @@ def until(page: Any, script: str, seconds: float = PATIENCE) -> None:
     end = time.monotonic() + seconds
     while not page.evaluate(script):
         assert time.monotonic() < end, f"still not so after {seconds:g} s: {script}"
+        page.wait_for_timeout(50)
+
+
+def becomes(page: Any, read: Callable[[], Any], wanted: Any, seconds: float = PATIENCE) -> None:
+    """Waits until what is read from the page is what is wanted."""
+    end = time.monotonic() + seconds
+    while (found := read()) != wanted:
+        assert time.monotonic() < end, f"still {found!r} after {seconds:g} s, not {wanted!r}"
         page.wait_for_timeout(50)
 
 

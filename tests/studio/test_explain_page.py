@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -36,7 +38,9 @@ def test_instant_methods_appear_with_their_verdicts_and_another_class_is_explain
         kit.axe(page)
         page.get_by_role("button", name="class 3", exact=True).click()
         page.get_by_role("heading", name="Why class 3?").wait_for()
-        page.get_by_label("Rather than").select_option("class 4")
+        rather = page.get_by_label("Rather than")
+        assert "class 3" not in rather.inner_text().split("\n")  # a class is not compared with itself
+        rather.select_option("class 4")
         page.get_by_role("heading", name="Why class 3 rather than class 4?").wait_for()
         assert "class=class%203" in page.url
         card(page, "Grad-CAM").get_by_role("button", name="Grad-CAM for class 3 rather than class 4").wait_for()
@@ -67,6 +71,19 @@ def test_one_mark_on_all_maps_by_keys_and_a_slow_method_on_demand(browser: Any, 
         page.get_by_role("button", name="Map alone").click()
         page.get_by_label("What speaks").select_option("only against")
         kit.until(page, "location.hash.includes('show=map') && location.hash.includes('sign=against')")
+
+
+def test_a_slow_method_is_stopped_and_does_not_come_back_with_the_next(browser: Any, server: kit.Studio) -> None:
+    masks = base64.urlsafe_b64encode(json.dumps({"rise": {"masks": "1000000"}}).encode()).decode().rstrip("=")
+    with kit.visit(browser, server, f"{ABOUT}&checks=off&knobs={masks}", color_scheme="light") as page:
+        card(page, "RISE").get_by_role("button", name="Make RISE").click()
+        page.get_by_text("Makes RISE (0 of 1 measured)").wait_for()
+        page.get_by_role("button", name="Stop", exact=True).click()
+        card(page, "RISE").get_by_role("button", name="Make RISE").wait_for()
+        kit.until(page, "!location.hash.includes('also=')")  # a reload would begin it anew
+        card(page, "Occlusion").get_by_role("button", name="Make Occlusion").click()
+        card(page, "Occlusion").locator("canvas").wait_for()
+        assert card(page, "RISE").get_by_role("button", name="Make RISE").is_visible()
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from cutaway.errors import BadInput
+from cutaway.errors import BadInput, Stopped
 from cutaway.events import Event, Note, Progress
 from cutaway.studio.jobs import KEPT, Job, Jobs
 
@@ -64,6 +64,16 @@ def test_a_stopped_job_keeps_what_it_has_done(jobs: Jobs) -> None:
     ended(job)
     assert job.result["stopped"] == 1
     assert job.result["done"] < 10_000
+
+
+def test_a_verb_that_was_stopped_before_it_had_anything_is_stopped_and_no_failure(jobs: Jobs) -> None:
+    def nothing_yet() -> Generator[Event, None, None]:
+        yield Note("begins")
+        raise Stopped("Stopped before the first picture was through.")
+
+    job = ended(jobs.start("trust", nothing_yet))
+    assert job.state == "stopped"
+    assert [m["kind"] for m in job.messages] == ["note", "stopped"]
 
 
 def test_a_job_that_has_not_begun_is_stopped_too(jobs: Jobs) -> None:

@@ -280,6 +280,7 @@ def test_accuracy_on_own_photos(client: TestClient, small: Model, tmp_path: Path
     found = follow(client, card["id"])
     assert found["pictures"] == 8
     assert {"before", "after", "won", "lost"} <= set(found)
+    assert found["edits"] == silenced
     assert found["before"]["accuracy"] + found["lost"] * 0 <= 1
     assert len(found["thumbnails"]) == min(len(found["flips"]), 24) > 0
     thumb = client.get(f"/api/jobs/{card['id']}/files/flip-0.jpg")

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from cutaway.image.write import to_png
 from tests.studio import kit
 
 MODEL = "zoo:tutorial-cifar"
@@ -42,15 +44,23 @@ def answered(page: Any, text: str, *, same: bool) -> None:
     kit.until(page, f"(document.querySelector('.answer').innerText === {json.dumps(text)}) === {json.dumps(same)}")
 
 
+def at_rest(page: Any) -> None:
+    """Waits until the drawing and the answer are those of what the page shows now."""
+    kit.until(page, "!document.querySelector('.busy') && document.querySelector('.answer')?.ariaBusy === 'false'")
+
+
 def settled(page: Any, count: int) -> None:
-    kit.until(page, f"document.querySelectorAll('.edits ol li').length === {count} && !document.querySelector('.busy')")
-    page.wait_for_timeout(300)
+    """Waits until so many edits are listed, drawn, answered and in the address."""
+    kit.until(page, f"document.querySelectorAll('.edits ol li').length === {count}")
+    kit.becomes(page, lambda: len(edits_of(page)), count)
+    at_rest(page)
 
 
 @pytest.fixture(scope="module")
 def opened(browser: Any, server: kit.Studio) -> Iterator[Any]:
     with kit.visit(browser, server, at()) as page:
         page.get_by_role("heading", name="Operate on conv1").wait_for()
+        assert page.get_by_role("heading", name="Edits", exact=True).count() == 0  # no strip where none was made
         yield page
 
 
@@ -59,7 +69,7 @@ def go(page: Any, server: kit.Studio, hash_: str) -> None:
     page.goto(server.at(hash_))
     page.get_by_role("heading", name="Operate on").wait_for()
     page.locator(".operate .control").first.wait_for()
-    page.wait_for_timeout(300)
+    at_rest(page)
 
 
 def test_a_slider_by_keyboard_moves_the_answer_and_undo_brings_it_back(opened: Any, server: kit.Studio) -> None:
@@ -69,8 +79,9 @@ def test_a_slider_by_keyboard_moves_the_answer_and_undo_brings_it_back(opened: A
     slider.focus()
     for _ in range(5):
         opened.keyboard.press("ArrowLeft")
-    settled(opened, 1)
-    assert [(e["edit"], e["factor"]) for e in edits_of(opened)] == [("scale_weights", 0.75)]  # several moves, one edit
+    moved = [("scale_weights", 0.75)]  # several moves, one edit
+    kit.becomes(opened, lambda: [(e["edit"], e["factor"]) for e in edits_of(opened)], moved)
+    at_rest(opened)
     after = answer(opened)
     assert after != before
     opened.keyboard.press("Control+z")
@@ -112,9 +123,7 @@ def test_typing_into_the_kernel(opened: Any, server: kit.Studio) -> None:
     assert opened.evaluate("document.activeElement.getAttribute('aria-label')") == "row 3, column 2"
     opened.keyboard.press("ArrowUp")
     opened.keyboard.press("PageUp")
-    opened.wait_for_timeout(600)
-    (edit,) = edits_of(opened)  # the same edit goes on
-    assert edit["to"][1][1] > 0.5
+    kit.becomes(opened, lambda: [edit["to"][1][1] > 0.5 for edit in edits_of(opened)], [True])  # the same edit goes on
 
 
 def test_a_refusal_is_mended_by_its_remedy(opened: Any, server: kit.Studio) -> None:
@@ -124,11 +133,10 @@ def test_a_refusal_is_mended_by_its_remedy(opened: Any, server: kit.Studio) -> N
         opened.locator(".operate").get_by_role("alert").filter(has_text="values that are added must be of one size")
     )
     notice.wait_for()
-    assert edits_of(opened)[0]["stride"] == 2
+    kit.becomes(opened, lambda: [edit.get("stride") for edit in edits_of(opened)], [2])
     notice.get_by_role("button").first.click()
     notice.wait_for(state="detached")
-    (edit,) = edits_of(opened)
-    assert edit["edit"] == "together"
+    kit.becomes(opened, lambda: [edit["edit"] for edit in edits_of(opened)], ["together"])
     settled(opened, 1)
     kit.until(opened, "document.querySelector('.answer').innerText.includes('%')")
 
@@ -209,6 +217,22 @@ def test_the_edits_come_as_a_file_and_go_back(opened: Any, server: kit.Studio, t
     opened.get_by_label("Load edits").set_input_files(tmp_path / "edits.json")
     settled(opened, 1)
     assert edits_of(opened) == [{"edit": "silence", "layer": "conv1", "channels": [1]}]
+
+
+def test_a_measured_accuracy_outlives_a_reload(opened: Any, server: kit.Studio, tmp_path: Path) -> None:
+    for name in ("class 0", "class 1"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "grey.png").write_bytes(to_png(np.full((32, 32, 3), 90, np.uint8)))
+    go(opened, server, at())
+    opened.get_by_label("Labelled photos").fill(str(tmp_path))
+    opened.get_by_role("button", name="Measure", exact=True).click()
+    opened.get_by_text("2 photos, with no edit made.").wait_for()
+    kit.until(opened, "location.hash.includes('accuracy=')")
+    opened.reload()
+    opened.get_by_text("2 photos, with no edit made.").wait_for()
+    opened.get_by_label("Times, all filters", exact=True).focus()
+    opened.keyboard.press("ArrowLeft")
+    opened.get_by_text("The edits have changed since.").wait_for()
 
 
 def test_everyone_can_use_it(opened: Any, server: kit.Studio) -> None:

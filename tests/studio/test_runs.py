@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from fastapi.testclient import TestClient
@@ -156,6 +157,15 @@ def test_names_that_are_no_run(folder: Path, name: str) -> None:
     (folder / "config.json").write_text("{}")
     with pytest.raises(BadInput, match=r"There is no run .* here; runs here: digits-1\."):
         run_named(folder, name)
+
+
+def test_a_run_is_named_by_its_path_too(asking: TestClient, folder: Path) -> None:
+    for name in ("runs/digits-1", str(folder / "runs" / "digits-1")):
+        assert run_named(folder, name).folder.path == folder / "runs" / "digits-1"
+        asked = quote(name, safe="")
+        assert asking.get(f"/api/runs/{asked}").json()["line"]["name"] == "digits-1"
+        assert asking.get(f"/api/runs/{asked}/epochs").json()["epochs"]
+        assert asking.get(f"/api/runs/{asked}/report").text.startswith("<!doctype html>")
 
 
 def test_a_run_outside_runs_is_not_shown(folder: Path) -> None:

@@ -74,7 +74,7 @@ def test_axe_finds_nothing_wrong(browser: Any, served: kit.Studio, hash_: str) -
 
 
 def test_the_full_report_opens_and_its_script_runs_locked_in(browser: Any, served: kit.Studio) -> None:
-    with kit.visit(browser, served, "#/runs?run=digits-1") as page:
+    with kit.visit(browser, served, "#/runs?run=runs/digits-1") as page:
         with page.context.expect_page() as opened:
             page.get_by_role("link", name="Full report").click()
         report = opened.value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -109,10 +110,10 @@ def test_the_window_slides_and_the_output_fills(browser: Any, server: kit.Studio
         third = "Number(document.querySelector('section[aria-label=Unfold] h2').textContent.split(',')[2].slice(0, -1))"
         kit.until(page, f"{third} > 3")
         drawer(page).get_by_role("button", name="Pause").click()
-        page.wait_for_timeout(500)
-        stands = drawer(page).get_by_role("heading", level=2).inner_text()
-        page.wait_for_timeout(500)
-        assert drawer(page).get_by_role("heading", level=2).inner_text() == stands
+        drawer(page).get_by_role("button", name="Play").wait_for()
+        channel, row, column = re.findall(r"\d+", drawer(page).get_by_role("heading", level=2).inner_text())[1:]
+        drawer(page).get_by_role("button", name="Step").click()
+        at(page, f"conv1[{channel}, {row}, {int(column) + 1}]")
 
 
 def test_a_slide_of_it_and_a_file(browser: Any, server: kit.Studio) -> None:
@@ -158,10 +159,12 @@ def test_kernels_are_chosen_and_read(browser: Any, server: kit.Studio) -> None:
         assert sheet.get_by_role("table").count() == 3
         kit.axe(page)
         page.get_by_role("combobox").filter(has_text="by number").select_option("norm")
-        page.wait_for_timeout(300)
-        names = [name or "" for name in tiles.evaluate_all("all => all.map(one => one.ariaLabel)")]
-        strengths = [float(name.split("strength ")[1].split(",")[0]) for name in names]
-        assert strengths == sorted(strengths, reverse=True)
+
+        def strengths() -> list[float]:
+            names = [name or "" for name in tiles.evaluate_all("all => all.map(one => one.ariaLabel)")]
+            return [float(name.split("strength ")[1].split(",")[0]) for name in names]
+
+        kit.becomes(page, strengths, sorted(strengths(), reverse=True))
         kit.no_sideways_scroll(page)
 
 

@@ -20,17 +20,27 @@ SIDE = 128
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """`thumbnails`: JPEG files of the first flips, in their order."""
+    """`edits`: what was made of the model. `thumbnails`: JPEG files of the first flips, in their order."""
 
     effect: DataEffect
+    edits: tuple[dict[str, Any], ...]
     thumbnails: tuple[Path, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        return {**self.effect.to_dict(), "thumbnails": [str(path) for path in self.thumbnails]}
+        return {
+            **self.effect.to_dict(),
+            "edits": list(self.edits),
+            "thumbnails": [str(path) for path in self.thumbnails],
+        }
 
 
-def accuracy(before: Model, after: Model, data: str, fold: str, folder: Path) -> Generator[Event, None, Accuracy]:
-    """Two models, labelled photos, where thumbnails go -> Accuracy. Raises BadInput for what holds no photos."""
+def accuracy(
+    before: Model, after: Model, edits: tuple[dict[str, Any], ...], data: str, fold: str, folder: Path
+) -> Generator[Event, None, Accuracy]:
+    """Two models and the edits between them, labelled photos, where thumbnails go -> Accuracy.
+
+    Raises BadInput for what holds no photos.
+    """
     import numpy as np
 
     from cutaway.image.write import thumbnail
@@ -47,4 +57,4 @@ def accuracy(before: Model, after: Model, data: str, fold: str, folder: Path) ->
         for i, pixels in enumerate(photos.rows([before.contract])[before.contract](shown)):
             files.append(folder / f"flip-{i}.jpg")
             files[-1].write_bytes(thumbnail(pixels, SIDE))
-    return Accuracy(told, tuple(files))
+    return Accuracy(told, edits, tuple(files))

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from cutaway.errors import CutawayError
+from cutaway.errors import CutawayError, Stopped
 from cutaway.events import Epoch, Event, Found, Note, Progress
 from cutaway.studio.schemas.about import Told
 from cutaway.studio.told import told
@@ -93,7 +93,7 @@ def _run(job: Job) -> None:
         job.result = to_plain(_through(job))
         job.state = "done"
         job.say("done", result=job.result)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped):  # a verb that has nothing to show yet says so by Stopped
         job.state = "stopped"
         job.say("stopped")
     except CutawayError as error:

@@ -62,7 +62,12 @@ def all_runs(home: Path) -> tuple[RunFiles, ...]:
 
 
 def run_named(home: Path, name: str) -> RunFiles:
-    """Folder that the studio works in, a run's name -> its files. Raises BadInput, BadModel."""
+    """Folder that the studio works in, a run's name or its path as a terminal has it -> its files.
+
+    Raises BadInput, BadModel.
+    """
+    if (home / name).parent == home / RUNS:
+        name = Path(name).name
     folder = home / RUNS / name
     if name in ("", ".", "..") or Path(name).name != name or not (folder / "config.json").is_file():
         there = ", ".join(run.folder.path.name for run in all_runs(home)[:5]) or "none yet"

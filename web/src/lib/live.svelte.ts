@@ -38,11 +38,14 @@ export class Live {
   #latest = new Map<string, MapFrame>();
   #socket: WebSocket | null = null;
   #seq = 0;
-  #asked = new Map<number, number>();
+  #asked = new Map<number, { at: number; about: string }>();
+  /** What the newest answer or refusal is about. */
+  #said = $state.raw('');
   /** Frames up to this number are about what was shown before. */
   #over = 0;
   #busy = false;
   #wish = '';
+  #about = '';
   #sent = '';
   #fails = 0;
   #scheduled = false;
@@ -61,6 +64,11 @@ export class Live {
   get now(): Required<Pick<About, 'model' | 'picture' | 'edits' | 'shift'>> {
     const said = about();
     return { ...said, edits: this.#preview.edits ?? said.edits, shift: this.#preview.shift ?? said.shift };
+  }
+
+  /** Whether the newest answer or refusal is about what is shown now, or another one is still on its way. */
+  get current(): boolean {
+    return this.#said === JSON.stringify(this.now);
   }
 
   /** Edits and changes of the picture that are tried out (a slider is held), null for what the address says. */
@@ -113,6 +121,7 @@ export class Live {
     if (!model || !picture) return;
     const watch = [...this.#owners.values()].flat();
     this.#wish = JSON.stringify({ model, picture, edits, shift, watch });
+    this.#about = JSON.stringify(this.now);
     if (!this.#socket) this.#connect();
     this.#send();
   }
@@ -130,7 +139,7 @@ export class Live {
     if (this.#busy || !this.#wish || this.#wish === this.#sent || this.#socket?.readyState !== WebSocket.OPEN) return;
     this.#busy = true;
     this.#sent = this.#wish;
-    this.#asked.set(++this.#seq, performance.now());
+    this.#asked.set(++this.#seq, { at: performance.now(), about: this.#about });
     this.#socket.send(`{"seq":${this.#seq},${this.#wish.slice(1)}`);
   }
 
@@ -168,7 +177,9 @@ export class Live {
       return;
     }
     this.count++;
-    this.took = performance.now() - (this.#asked.get(seq) ?? NaN);
+    const asked = this.#asked.get(seq);
+    this.took = performance.now() - (asked?.at ?? NaN);
+    this.#said = asked?.about ?? '';
     this.#asked.delete(seq);
     if (frame.kind === 'answer') {
       this.answer = frame.answer;

@@ -163,8 +163,8 @@ async def accuracy(desk: TheDesk, jobs: TheJobs, asked: AccuracyRequest) -> JobC
     from cutaway.studio import accuracy as measuring
 
     base, model = await desk.compute(lambda: (desk.base(asked), desk.model(asked)))
-    data = path_of(asked.data)
-    return card(jobs.start("accuracy", lambda: measuring.accuracy(base, model, data, asked.fold, job_folder())))
+    data, edits, fold = path_of(asked.data), asked.edits, asked.fold
+    return card(jobs.start("accuracy", lambda: measuring.accuracy(base, model, edits, data, fold, job_folder())))
 
 
 @router.post("/picture-tools")

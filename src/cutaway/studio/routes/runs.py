@@ -25,19 +25,13 @@ async def runs(desk: TheDesk) -> Runs:
     return Runs(folder=str(desk.folder), runs=found)
 
 
-@router.get("/runs/{name}", response_model=RunDetail)
-async def one_run(desk: TheDesk, name: str) -> Response:
-    """-> one run with its numbers."""
-    return _json(await run_in_threadpool(lambda: detail_of(run_named(desk.folder, name))))
-
-
-@router.get("/runs/{name}/epochs", response_model=RunEpochs)
+@router.get("/runs/{name:path}/epochs", response_model=RunEpochs)
 async def run_epochs(desk: TheDesk, name: str) -> Response:
     """-> the epochs so far: asked again and again while it trains, in this process or any other."""
     return _json(await run_in_threadpool(lambda: epochs_of(run_named(desk.folder, name))))
 
 
-@router.get("/runs/{name}/report", response_class=Response)
+@router.get("/runs/{name:path}/report", response_class=Response)
 async def run_report(desk: TheDesk, name: str) -> Response:
     """-> the run's report.html, locked in: it runs its own script and asks nothing of anyone."""
     found = run_named(desk.folder, name)
@@ -47,6 +41,12 @@ async def run_report(desk: TheDesk, name: str) -> Response:
         raise BadInput(f"The run {name} has no report.html yet; finish it first.") from None
     headers = {"Content-Security-Policy": WRITTEN_PAGE, "Cache-Control": "no-cache"}
     return Response(text, media_type="text/html; charset=utf-8", headers=headers)
+
+
+@router.get("/runs/{name:path}", response_model=RunDetail)
+async def one_run(desk: TheDesk, name: str) -> Response:
+    """-> one run with its numbers."""
+    return _json(await run_in_threadpool(lambda: detail_of(run_named(desk.folder, name))))
 
 
 @router.get("/run-comparison", response_model=RunComparison)

@@ -42,6 +42,8 @@ export class Asking {
   /** What the job that runs was sent for. */
   sent = $state.raw<readonly string[]>([]);
   #first: string[] = [];
+  /** Keys of the maps that were still to be made or measured when somebody stopped the work. */
+  #dropped = $state.raw<readonly string[]>([]);
 
   /** Asks anew: what is already here for the same question stays. `first`: a method that somebody waits for. */
   async ask(ask: Ask, first = ''): Promise<void> {
@@ -49,7 +51,10 @@ export class Asking {
     this.#abort.abort();
     this.#abort = new AbortController();
     this.#ask = ask;
-    if (first) this.#first = [first];
+    if (first) {
+      this.#first = [first];
+      this.#want([first]);
+    }
     void this.job.stop();
     this.job.leave();
     this.job = new Job();
@@ -75,7 +80,7 @@ export class Asking {
     const turn = this.#turn;
     const check = ask.check || only !== '';
     const left = card.methods.filter(({ name, cost, why }) => {
-      if (why || this.refusalOf(name) || (only ? name !== only : cost !== 'instant' && !ask.also.includes(name))) return false;
+      if (why || this.refusalOf(name) || this.#dropped.includes(this.#key(name)) || (only ? name !== only : cost !== 'instant' && !ask.also.includes(name))) return false;
       const shown = this.mapOf(name);
       return shown === null || (check && shown.told.checks === null);
     });
@@ -126,9 +131,42 @@ export class Asking {
   async make(name: string): Promise<void> {
     const { [this.#key(name)]: _, ...others } = this.refusals;
     this.refusals = others;
+    this.#want([name]);
     const ask = this.#ask;
     if (ask && !ask.check && this.mapOf(name)) await this.measure(name);
     else if (ask) await this.ask(ask, name);
+  }
+
+  /** Stops the work. What is made stays; what is not is made or measured only when it is asked for again. */
+  async stop(): Promise<void> {
+    this.#dropped = [...this.#dropped, ...this.sent.filter((name) => !this.#complete(name)).map((name) => this.#key(name))];
+    await this.job.stop();
+  }
+
+  /** Maps that are here and were not measured because the work was stopped. */
+  get left(): string[] {
+    return Object.keys(this.maps).filter((name) => this.mapOf(name) && !this.#complete(name) && this.#dropped.includes(this.#key(name)));
+  }
+
+  /** Measures these after all. */
+  async goOn(): Promise<void> {
+    this.#want(this.left);
+    await this.measure();
+  }
+
+  /** What the job that runs makes now, or null while it measures. */
+  get maker(): string | null {
+    return this.sent.find((name) => !this.mapOf(name) && !this.refusalOf(name)) ?? null;
+  }
+
+  #want(names: readonly string[]): void {
+    const keys = names.map((name) => this.#key(name));
+    this.#dropped = this.#dropped.filter((key) => !keys.includes(key));
+  }
+
+  #complete(name: string): boolean {
+    const shown = this.mapOf(name);
+    return shown !== null && (!this.#ask?.check || shown.told.checks !== null);
   }
 
   leave(): void {

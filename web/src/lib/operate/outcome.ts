@@ -26,6 +26,8 @@ export interface OnData {
   won: number | null;
   lost: number | null;
   flips: Flip[];
+  /** What was measured: the list of edits as it stood. */
+  edits: unknown[];
   thumbnails: string[];
 }
 
