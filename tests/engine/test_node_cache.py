@@ -247,3 +247,46 @@ def test_a_pure_edit_is_found_by_its_new_layers_alone(graph: fx.GraphModule, x: 
     assert torch.equal(pure.trace.output, looked.trace.output)
     again = pure.after(graph, pure=True)
     assert torch.equal(again.trace.output, cache.trace.output)
+
+
+def test_edits_that_leave_the_graph_itself_are_followed_in_a_chain(graph: fx.GraphModule, x: torch.Tensor) -> None:
+    """Only what they reach is looked at; what has run is what a look at every layer finds."""
+    from cutaway.graph.lazy import put_layer, sharing_module
+
+    cache, module = NodeCache.of(graph, x), graph
+    for names in (["d"], ["a"], ["c", "d"], ["b"], [], ["act"]):
+        edited, own = sharing_module(module), set[str]()
+        for name in names:
+            layer = copy.deepcopy(module.get_submodule(name))
+            for weight in layer.parameters():
+                weight.data.mul_(1.5)
+            put_layer(edited, name, nn.Tanh() if name == "act" else layer, own)
+        looked, cache = cache.after(edited), cache.after(edited, pure=True)
+        assert cache.ran == looked.ran
+        assert list(cache.trace) == list(looked.trace)
+        equals_a_full_run(cache, edited)
+        module = edited
+    assert cache.after(graph, pure=True).ran == NodeCache.of(graph, x).ran
+    settings = sharing_module(module)
+    put_layer(settings, "pool", nn.AdaptiveAvgPool2d(1).eval(), set())
+    assert cache.after(settings, pure=True).ran == (), "another object that does the same"
+
+
+def test_a_chain_of_pure_edits_lets_old_weights_go(graph: fx.GraphModule, x: torch.Tensor) -> None:
+    import gc
+    import weakref
+
+    from cutaway.graph.lazy import put_layer, sharing_module
+
+    cache, first = NodeCache.of(graph, x), None
+    for number in range(4):
+        edited = sharing_module(graph)
+        put_layer(edited, "d", nn.Linear(4, 2), set())
+        if number == 0:
+            first = weakref.ref(edited.get_submodule("d").weight)
+        cache = cache.after(edited, pure=True)
+        assert cache.ran == ("d",)
+    del edited
+    gc.collect()
+    assert first is not None
+    assert first() is None

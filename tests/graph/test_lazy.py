@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import fx, nn
 
-from cutaway.graph.lazy import lazy_module
+from cutaway.graph.lazy import lazy_module, put_layer, sharing_module
 
 
 def network() -> fx.GraphModule:
@@ -34,3 +34,43 @@ def test_a_change_of_the_graph_is_seen_by_the_next_call() -> None:
     lazy.graph.erase_node(last)
     lazy.recompile()
     assert torch.equal(lazy(x).relu(), whole(x))
+
+
+class Nested(nn.Module):
+    """Two blocks, a layer beside them, stored numbers of its own and of a block's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = nn.Sequential(nn.Conv2d(3, 3, 1), nn.ReLU())
+        self.b = nn.Sequential(nn.Conv2d(3, 3, 1), nn.ReLU())
+        self.shift = nn.Parameter(torch.ones(1))
+        self.register_buffer("scale", torch.full((1,), 2.0))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.b(self.a(x)) * self.scale + self.shift
+        return out
+
+
+def test_a_layer_put_in_a_sharing_module_is_in_that_one_only() -> None:
+    torch.manual_seed(0)
+    whole, x = fx.symbolic_trace(Nested()).eval(), torch.randn(1, 3, 4, 4)
+    before = whole(x)
+    made = sharing_module(whole)
+    assert made.graph is whole.graph
+    assert torch.equal(made(x), before)
+    own: set[str] = set()
+    for layer in (nn.Conv2d(3, 3, 1).eval(), nn.Identity()):
+        put_layer(made, "a.0", layer, own)
+    assert own == {"a"}
+    assert torch.equal(made(x), whole.get_submodule("b.0")(x.relu()).relu() * 2 + 1)
+    assert torch.equal(whole(x), before)
+    assert made.get_submodule("b") is whole.get_submodule("b"), "nothing was put there"
+    assert made.get_submodule("a.1") is whole.get_submodule("a.1")
+
+
+def test_a_stored_value_that_is_no_tensor_is_there_too() -> None:
+    root, graph = nn.Module(), fx.Graph()
+    root.number = 3
+    graph.output(graph.call_function(torch.add, (graph.placeholder("x"), graph.get_attr("number"))))
+    whole = fx.GraphModule(root, graph)
+    assert torch.equal(sharing_module(whole)(torch.ones(1)), torch.tensor([4.0]))

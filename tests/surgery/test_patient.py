@@ -138,3 +138,30 @@ def test_the_edit_that_does_not_fit_is_named() -> None:
         BadInput, match=r"^set cnov's activation to relu: The network has no layer 'cnov'. Nearest: conv"
     ):
         apply(network(), [SetBias("conv", 1.0), SetActivation("cnov", "relu")])
+
+
+def test_the_graph_is_copied_only_where_an_edit_changes_it() -> None:
+    model = network()
+    x = torch.rand(1, 3, 5, 5)
+    before, steps = model.graph(x), list(names_of(model.graph))
+    weights = apply(model, [ScaleWeights("fc", 2.0)])
+    assert weights.graph.graph is model.graph.graph
+    for edit in (Silence("conv", (1,)), SetBias("conv_1", 1.0)):  # a layer more; a layer that serves two steps
+        for edits in ([edit], [ScaleWeights("fc", 2.0), edit, SetBias("fc", 0.0)]):
+            edited = apply(weights, edits)
+            assert edited.graph.graph is not model.graph.graph
+            assert not torch.equal(edited.graph(x), weights.graph(x))
+    assert list(names_of(model.graph)) == list(names_of(weights.graph)) == steps
+    assert torch.equal(model.graph(x), before)
+
+
+def test_a_copied_patient_and_the_first_do_not_see_each_other() -> None:
+    first = Patient(network())
+    first.own("fc").bias = None
+    second = first.copied()
+    for patient, scale in ((first, 2.0), (second, 3.0)):
+        patient.undergo(ScaleWeights("fc", scale))
+        patient.insert_after("add", "more", nn.ReLU())
+    weights = [p.model({}).graph.get_parameter("fc.weight") for p in (first, second, Patient(network()))]
+    assert torch.allclose(weights[0] / 2, weights[1] / 3)
+    assert all("more" in names_of(p.graph) for p in (first, second))

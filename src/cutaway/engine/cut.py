@@ -90,10 +90,10 @@ class CutCache:
         if most_bytes < 0:
             raise must_be("most_bytes", "0 or more", most_bytes)
         self._batches = batches
-        number, self._numbers = Numbers().of(graph)
+        self._numbers = Numbers().of(graph)
         nodes = _crossing(graph, [step_named(graph, name) for name in names])
         crossing = [node for node in nodes if node.op != "placeholder"]  # the input is in the batches
-        self._cut = [number[node] for node in crossing]
+        self._cut = [self._numbers.of_step[node] for node in crossing]
         self._kept: list[tuple[Any, ...]] = []
         self.bytes = 0
         """Of the values that are kept."""
@@ -129,7 +129,7 @@ class CutCache:
 
     def _start(self, graph: fx.GraphModule, changed: Collection[str]) -> tuple[list[int], fx.GraphModule | None]:
         """The kept values an edited graph starts from, and the graph from there; None where it needs the input."""
-        number, _ = self._numbers.of(graph, changed)
+        number = self._numbers.of(graph, changed).of_step
         cut = set(self._cut)
         start = {node: n for node, n in number.items() if n in cut}
         try:

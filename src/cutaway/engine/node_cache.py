@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,8 +26,9 @@ class NodeCache:
     x: torch.Tensor
     trace: Trace
     ran: tuple[str, ...]
-    _values: dict[int, Any] = field(repr=False)
     _numbers: Numbers = field(repr=False)
+    _names: dict[fx.Node, str] = field(repr=False)
+    _computed: dict[fx.Node, Any] = field(repr=False)
 
     @classmethod
     def of(cls, graph: fx.GraphModule, x: torch.Tensor) -> NodeCache:
@@ -39,12 +40,32 @@ class NodeCache:
 
         Added, removed, renamed and rewired steps are found by themselves, as are settings, replaced weights and weights
         written in place; `changed` is for what leaves no mark (`weight.data[0] = 0`). `pure`: the graph was made by
-        edits (surgery), which never write into a layer they share: then layers are not looked through. Equal to a full
-        run, bit for bit.
+        edits (surgery), which never write into a layer or a graph they share: then layers are not looked through, and
+        of a graph that is the very same only what an edit reached. Equal to a full run, bit for bit.
 
         Raises BadInput for a name that is not there, BadModel naming the layer that cannot work on what it gets.
         """
-        return _cache(graph, self.x, self._values, self._numbers, changed, pure)
+        if pure and not changed and graph.graph is self._numbers.graph:
+            return self._of_same(graph)
+        known = {number: self._computed[node] for node, number in self._numbers.of_step.items()}
+        return _cache(graph, self.x, known, self._numbers, changed, pure)
+
+    def _of_same(self, graph: fx.GraphModule) -> NodeCache:
+        """As `after`, where the edit left the graph itself as it was."""
+        numbers, reached = self._numbers.of_same(graph)
+        before, now = self._numbers.of_step, numbers.of_step
+        known = {before[node]: self._computed[node] for node in reached}
+        again = [node for node in reached if now[node] not in known]
+        given = {**self._computed, **{node: known[now[node]] for node in reached if now[node] in known}}
+        for node in again:
+            del given[node]
+        values, output = run(graph, given)
+        ran = tuple(self._names[node] for node in again)
+        if all(isinstance(values[node], torch.Tensor) and self._names[node] in self.trace for node in reached):
+            steps: Mapping[str, Any] = {**self.trace.values, **{self._names[node]: values[node] for node in reached}}
+        else:
+            steps = tensors_by_name(self._names, values)
+        return NodeCache(self.x, Trace(steps, output), ran, numbers, self._names, values)
 
 
 def rerun(graph: fx.GraphModule, cache: NodeCache, changed: Collection[str] = ()) -> Trace:
@@ -60,11 +81,10 @@ def _cache(
     changed: Collection[str],
     pure: bool,
 ) -> NodeCache:
-    number, numbers = numbers.of(graph, changed, pure=pure)
-    given = {node: known[n] for node, n in number.items() if n in known}
+    numbers = numbers.of(graph, changed, pure=pure)
+    given = {node: known[n] for node, n in numbers.of_step.items() if n in known}
     given[input_of(graph)] = x
     names = {node: name for name, node in names_of(graph).items()}
     values, output = run(graph, given)
     ran = tuple(name for node, name in names.items() if node not in given)
-    trace = Trace(tensors_by_name(names, values), output)
-    return NodeCache(x, trace, ran, {number[node]: value for node, value in values.items()}, numbers)
+    return NodeCache(x, Trace(tensors_by_name(names, values), output), ran, numbers, names, values)

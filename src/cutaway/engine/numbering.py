@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 import operator
-from collections.abc import Collection, Hashable
+from collections.abc import Collection, Hashable, Iterator
 from typing import Any
 
 import torch
@@ -21,6 +21,7 @@ from cutaway.errors import BadInput
 from cutaway.graph.names import names_of
 
 _fresh = itertools.count(1)
+_NOTHING = nn.Module()
 _PLAIN = {int, float, bool, str, type(None)}
 
 
@@ -63,20 +64,27 @@ class _Seen:
 
 
 class Numbers:
-    """What each step of one graph computes -> its number; the steps of the next graph that do the same get the same."""
+    """What each step of one graph computes -> its number; the steps of the next graph that do the same get the same.
 
-    __slots__ = ("_known", "_layers", "_seen")
+    `graph`: the one that was numbered; `of_step`: its steps and their numbers, in running order.
+    """
+
+    __slots__ = ("_known", "_layers", "_place", "_root", "_seen", "_steps", "_used", "graph", "of_step")
 
     def __init__(self) -> None:
+        self.graph: fx.Graph | None = None
+        self.of_step: dict[fx.Node, int] = {}
         self._known: dict[Any, int] = {}  # key of a step -> its number
+        self._root: nn.Module = _NOTHING
+        self._steps: dict[str, list[fx.Node]] = {}  # path of a layer -> the steps that it is
+        self._place: dict[fx.Node, int] = {}  # step -> how many run before it
+        self._used: dict[fx.Node, tuple[nn.Module, int]] = {}  # step -> its layer, the layer's number
         self._layers: dict[Any, int] = {}  # key of a layer -> its number
         self._seen: dict[int, _Seen] = {}  # layers, by id
 
-    def of(
-        self, graph: fx.GraphModule, changed: Collection[str] = (), *, pure: bool = False
-    ) -> tuple[dict[fx.Node, int], Numbers]:
-        """Graph, names of steps that changed in ways nobody can see (written through .data) -> node: number, and the
-        Numbers that know this graph and no other: what only the one before held on to (old weights) is let go.
+    def of(self, graph: fx.GraphModule, changed: Collection[str] = (), *, pure: bool = False) -> Numbers:
+        """Graph, names of steps that changed in ways nobody can see (written through .data) -> its Numbers, which know
+        this graph and no other: what only the one before held on to (old weights) is let go.
 
         `pure`: nothing was written into a layer since the graph before was numbered, so one that is the same object is
         the same and not looked at. Raises BadInput for a changed name that the graph does not have.
@@ -86,24 +94,21 @@ class Numbers:
             raise BadInput(f"The network has no layer {missing[0]!r}, which was said to have changed.")
         new = {steps[name] for name in changed}
         after = Numbers()
-        after._layers = self._layers.copy()
-        known, now, used = self._known, after._known, set()
-        numbers: dict[fx.Node, int] = {}
+        after.graph, after._root, after._layers = graph.graph, graph, self._layers.copy()
+        known, now, numbers, used = self._known, after._known, after.of_step, after._used
         before, seen, layer_at = self._seen, after._seen, finder(graph)
         for node in graph.graph.nodes:
             op = node.op
             if op == "call_module":
-                layer = layer_at(str(node.target))
+                path = str(node.target)
+                layer = layer_at(path)
                 if pure and (same := before.get(id(layer))):  # nearly every layer, and the call would cost as much
                     seen[id(layer)], what = same, same.number
                 else:
                     what = after._layer_number(layer, before)
-                used.add(what)
-                args = node.args
-                if len(args) == 1 and not node.kwargs and isinstance(args[0], fx.Node):  # nearly every layer
-                    key: Any = (what, numbers[args[0]])
-                else:
-                    key = (op, what, _frozen(args, numbers), _frozen(node.kwargs, numbers))
+                used[node] = layer, what
+                after._steps.setdefault(path, []).append(node)
+                key = _layer_key(node, what, numbers)
             elif op == "output":
                 continue
             else:
@@ -112,9 +117,42 @@ class Numbers:
             if number is None or node in new:
                 number = next(_fresh)
             numbers[node] = now[key] = number
-        for old in [key for key, number in after._layers.items() if number not in used]:
-            del after._layers[old]
-        return numbers, after
+        after._place = {node: place for place, node in enumerate(numbers)}
+        after._forget()
+        return after
+
+    def of_same(self, graph: fx.GraphModule) -> tuple[Numbers, list[fx.Node]]:
+        """As `of`, for a module of the very graph that was numbered, whose layers are the same objects, not written
+        into, or others; and the steps that the others reach, in running order. Nothing else is looked at.
+        """
+        others = [(node, layer) for path, layer in _others(self._root, graph) for node in self._steps.get(path, ())]
+        after = Numbers()
+        after.graph, after._root, after._steps, after._place = self.graph, graph, self._steps, self._place
+        after._used, after.of_step, after._known = self._used.copy(), self.of_step.copy(), self._known.copy()
+        after._layers, after._seen = self._layers.copy(), self._seen.copy()
+        for node, layer in others:
+            after._used[node] = layer, after._layer_number(layer, self._seen)
+        numbers, now = after.of_step, after._known
+        steps = sorted(_reached([node for node, _ in others]), key=lambda node: self._place.get(node, -1))
+        steps = [node for node in steps if node.op != "output"]
+        for node in steps:
+            is_layer = node.op == "call_module"
+            key = _layer_key(node, after._used[node][1], numbers) if is_layer else _key(graph, node, numbers)
+            now[key] = numbers[node] = now.get(key) or next(_fresh)
+        after._forget()
+        return after, steps
+
+    def _forget(self) -> None:
+        """Layers that no step is are let go, and most of what no step computes."""
+        layers = set(map(operator.itemgetter(1), self._used.values()))
+        for old in [key for key, number in self._layers.items() if number not in layers]:
+            del self._layers[old]  # made anew it would ask every key, of many tensors, for its hash
+        held = set(map(id, map(operator.itemgetter(0), self._used.values())))
+        if len(self._seen) > len(held):
+            self._seen = {key: seen for key, seen in self._seen.items() if key in held}
+        if len(self._known) > 2 * len(self.of_step):
+            numbers = set(self.of_step.values())
+            self._known = {key: number for key, number in self._known.items() if number in numbers}
 
     def _layer_number(self, layer: nn.Module, before: dict[int, _Seen]) -> int:
         """Layer, layers of the graph before -> the number of its class, its settings as they are now, its very tensors,
@@ -129,6 +167,35 @@ class Numbers:
             found = _Seen(layer, number)
         self._seen[id(layer)] = found
         return found.number
+
+
+def _others(old: nn.Module, new: nn.Module, above: str = "") -> Iterator[tuple[str, nn.Module]]:
+    """Two modules -> (path, the new one's) of blocks and layers that are not the same object; in shared blocks nothing
+    is looked at.
+    """
+    for name, module in new._modules.items():
+        was = old._modules.get(name)
+        if module is not was and module is not None:
+            yield above + name, module
+            yield from _others(was if was is not None else _NOTHING, module, f"{above}{name}.")
+
+
+def _reached(nodes: Collection[fx.Node]) -> set[fx.Node]:
+    """Steps -> they and all that read them, near and far."""
+    found, todo = set(nodes), list(nodes)
+    while todo:
+        new = [user for user in todo.pop().users if user not in found]
+        found.update(new)
+        todo += new
+    return found
+
+
+def _layer_key(node: fx.Node, what: int, numbers: dict[fx.Node, int]) -> Any:
+    """A step that is a layer, the layer's number -> what it computes from what."""
+    args = node.args
+    if len(args) == 1 and not node.kwargs and isinstance(args[0], fx.Node):  # nearly every layer
+        return (what, numbers[args[0]])
+    return (node.op, what, _frozen(args, numbers), _frozen(node.kwargs, numbers))
 
 
 def _key(graph: fx.GraphModule, node: fx.Node, numbers: dict[fx.Node, int]) -> Any:

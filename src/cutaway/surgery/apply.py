@@ -41,7 +41,7 @@ def operated(model: Model, edits: Sequence[Edit]) -> Patient:
     blamed: int | None = None
     for at, edit in enumerate(edits):
         try:
-            edit.operate(patient)
+            patient.undergo(edit)
         except CutawayError as error:
             if blamed is not None:
                 break

@@ -140,10 +140,11 @@ def all_answers(
 
 def different(models: Sequence[Model]) -> tuple[str, ...]:
     """Models of one origin -> names of the steps of the first that are not the same in all the others."""
-    first, numbers = Numbers().of(models[0].graph)
+    numbers = Numbers().of(models[0].graph)
+    first = numbers.of_step
     shared = set(first.values())
     for model in models[1:]:
-        shared &= set(numbers.of(model.graph)[0].values())
+        shared &= set(numbers.of(model.graph).of_step.values())
     names = {node: name for name, node in names_of(models[0].graph).items()}
     return tuple(names[node] for node, number in first.items() if number not in shared)
 

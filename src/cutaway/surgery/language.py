@@ -47,7 +47,7 @@ def read_edits(model: Model, texts: Sequence[str | Edit]) -> Edits:
     for text in texts:
         for edit in waiting:
             try:
-                edit.operate(patient)
+                patient.undergo(edit)
             except CutawayError as error:
                 operated(model, found)  # tells which edit broke the network that this one does not fit
                 raise BadInput(f"{edit.sentence}: {error}") from None

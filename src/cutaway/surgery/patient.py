@@ -1,20 +1,24 @@
-"""Patient: a model's copy while it is operated on. Layers are shared with the original until one is to be changed."""
+"""Patient: a model's copy while it is operated on. Layers and the graph are shared with the original until one is to be
+changed."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import fx, nn
 
 from cutaway.errors import BadInput
 from cutaway.graph.build import add_submodule, safe_name
-from cutaway.graph.lazy import lazy_module
+from cutaway.graph.lazy import lazy_module, put_layer, sharing_module
 from cutaway.graph.names import names_of, step_named
 from cutaway.image import InputContract
 from cutaway.model import Model
+
+if TYPE_CHECKING:
+    from cutaway.surgery.edit import Edit
 
 _BARE = nn.Module()
 
@@ -29,7 +33,7 @@ class Patient:
 
     def __init__(self, model: Model) -> None:
         self.original = model
-        self.graph = lazy_module(model.graph, copy.deepcopy(model.graph.graph)).eval()
+        self.graph = sharing_module(model.graph)
         self.contract: InputContract = model.contract
         self.classes = model.classes
         self.probabilities = model.probabilities
@@ -39,6 +43,8 @@ class Patient:
         self.changed: set[str] = set()
         self.done: list[Any] = []
         self._own: set[str] = set()
+        self._own_blocks: set[str] = set()
+        self._owns_graph = False
 
     # -- looking
 
@@ -59,27 +65,45 @@ class Patient:
 
     # -- changing
 
+    def undergo(self, edit: Edit) -> None:
+        """Makes the edit. One that may change shapes gets a graph that is the patient's own before it begins.
+
+        Raises BadInput where the edit does not fit.
+        """
+        if edit.structural:
+            self.own_graph()
+        edit.operate(self)
+
+    def own_graph(self) -> fx.GraphModule:
+        """-> the graph, from now on the patient's own copy: nodes that were looked up before are the original's."""
+        if not self._owns_graph:
+            self.graph = lazy_module(self.graph, copy.deepcopy(self.graph.graph)).eval()
+            self._owns_graph = True
+        return self.graph
+
     def own(self, name: str) -> Any:
         """Name -> its layer as a copy of the patient's own, free to be changed; its tensors are shared until replaced.
 
         A layer that serves several steps is copied for this one only.
         """
-        layer, node = self.layer(name), self.node(name)
+        layer = self.layer(name)
         self.changed.add(name)
-        path = self._alone(node)
+        path = self._alone(name)
         if path in self._own:
             return layer
         fresh = twin(layer)
-        add_submodule(self.graph, path, fresh)
+        put_layer(self.graph, path, fresh, self._own_blocks)
         self._own.add(path)
         return fresh
 
-    def _alone(self, node: fx.Node) -> str:
-        """Node -> its layer's path, which no other node uses from now on; every step keeps its name (graph.names)."""
-        path = str(node.target)
-        first, *others = [n for n in self.graph.graph.nodes if n.op == "call_module" and n.target == path]
-        if not others:
+    def _alone(self, name: str) -> str:
+        """Name -> its layer's path, which no other step uses from now on; every step keeps its name (graph.names)."""
+        path = str(self.node(name).target)
+        if len([n for n in self.graph.graph.nodes if n.op == "call_module" and n.target == path]) == 1:
             return path
+        self.own_graph()
+        node = self.node(name)
+        first, *others = [n for n in self.graph.graph.nodes if n.op == "call_module" and n.target == path]
         apart = self._free(node.name if node is not first else others[0].name)
         add_submodule(self.graph, apart, self.graph.get_submodule(path))
         for moved in [node] if node is not first else others:
@@ -93,14 +117,15 @@ class Patient:
         """
         node = self.node(name)
         if node.op in ("call_function", "call_method") and len(node.all_input_nodes) == 1:
-            self._in_place_of(node, layer)
+            self._in_place_of(name, layer)
             return
         self.own(name)
-        path = str(self.node(name).target)
-        add_submodule(self.graph, path, layer.eval())
+        put_layer(self.graph, str(self.node(name).target), layer.eval(), self._own_blocks)
 
-    def _in_place_of(self, node: fx.Node, layer: nn.Module) -> None:
+    def _in_place_of(self, name: str, layer: nn.Module) -> None:
         """A function -> a layer of the function's name."""
+        self.own_graph()
+        node = self.node(name)
         path, (before,) = self._free(node.name), node.all_input_nodes
         add_submodule(self.graph, path, layer.eval())
         self._own.add(path)
@@ -114,6 +139,7 @@ class Patient:
         """A layer under the name `new` that gets what `name` gives; all that read `name` read it instead, or only the
         step `reader`.
         """
+        self.own_graph()
         node, only = self.node(name), self.node(reader) if reader else None
         path = self._free(safe_name(new))
         add_submodule(self.graph, path, layer.eval())
@@ -126,6 +152,7 @@ class Patient:
 
     def bypass(self, name: str, instead: str) -> None:
         """All that read `name` read `instead`; what nobody reads any more is taken out."""
+        self.own_graph()
         node, other = self.node(name), self.node(instead)
         self.changed |= {self.name(user) for user in node.users if user.op != "output"}
         node.replace_all_uses_with(other, delete_user_cb=lambda user: user is not other)
@@ -163,22 +190,24 @@ class Patient:
     def copied(self) -> Patient:
         """-> another in the same state; what is done to either is not seen by the other."""
         fresh = copy.copy(self)
-        fresh.graph = lazy_module(self.graph, copy.deepcopy(self.graph.graph)).eval()
+        fresh.graph = sharing_module(self.graph)
+        fresh._owns_graph = self._owns_graph = False
         fresh.untrained, fresh.notes, fresh.changed = dict(self.untrained), list(self.notes), set(self.changed)
         fresh.done = list(self.done)
-        fresh._own, self._own = set(), set()  # layers are shared from now on
+        fresh._own, self._own, fresh._own_blocks, self._own_blocks = set(), set(), set(), set()  # shared from now on
         return fresh
 
     # -- ending
 
     def model(self, card: dict[str, str]) -> Model:
         """-> the Model it has become."""
-        self.graph.delete_all_unused_submodules()
-        self.graph.graph.lint()
-        self.graph.recompile()
+        if self._owns_graph:
+            self.graph.delete_all_unused_submodules()
+            self.graph.graph.lint()
+            self.graph.recompile()
         return dataclasses.replace(
             self.original,
-            graph=self.graph.eval(),
+            graph=self.graph.eval() if self._owns_graph else self.graph,
             contract=self.contract,
             classes=self.classes,
             probabilities=self.probabilities,

@@ -58,7 +58,7 @@ def works(patient: Patient, extra: Sequence[Edit]) -> bool:
     trial = patient.copied()
     try:
         for edit in extra:
-            edit.operate(trial)
+            trial.undergo(edit)
     except CutawayError:
         return False
     return first_break(trial) is None
@@ -246,12 +246,12 @@ class _Near:
         fits: list[FitInput] = []
         try:
             for edit in start:
-                edit.operate(trial)
+                trial.undergo(edit)
             while (broken := first_break(trial)) is not None and len(fits) < _MOST_FITTED:
                 if broken.kind not in ("channels", "numbers"):
                     return
                 fits.append(FitInput(broken.step))
-                fits[-1].operate(trial)
+                trial.undergo(fits[-1])
         except CutawayError:
             return
         names = [fit.layer for fit in fits]

@@ -34,7 +34,7 @@ class Together(Edit):
 
     def operate(self, patient: Patient) -> None:
         for edit in self.edits:
-            edit.operate(patient)
+            patient.undergo(edit)
 
     @property
     def layers(self) -> tuple[str, ...]:
