@@ -26,21 +26,31 @@ class Planes:
 
 def quantised(maps: NDArray[np.float32]) -> Planes:
     """float (C, H, W) -> Planes, the range of each channel its own. A channel that is the same everywhere is all 0."""
-    finite = np.isfinite(maps)
-    whole = bool(finite.all())
-    low = maps if whole else np.where(finite, maps, np.inf)
-    high = maps if whole else np.where(finite, maps, -np.inf)
-    lo, hi = low.min((1, 2)), high.max((1, 2))  # (C,)
-    none = lo > hi
-    lo, hi = np.where(none, 0, lo).astype(np.float32), np.where(none, 0, hi).astype(np.float32)
-    span = (hi - lo).astype(np.float64)
-    gain = np.divide(LEVELS, span, out=np.zeros_like(span), where=span > 0)
+    lo, hi = ends(maps)  # (C,); NaN takes both ends, so all is finite where they are
+    whole = bool(np.isfinite(lo).all() and np.isfinite(hi).all())
+    finite = None if whole else np.isfinite(maps)
+    if finite is not None:
+        lo, hi = ends(np.where(finite, maps, np.inf))[0], ends(np.where(finite, maps, -np.inf))[1]
+        none = lo > hi
+        lo, hi = np.where(none, 0, lo).astype(np.float32), np.where(none, 0, hi).astype(np.float32)
+    span = hi.astype(np.float64) - lo
     with np.errstate(invalid="ignore", over="ignore"):
-        scaled = (maps - lo[:, None, None]) * gain.astype(np.float32)[:, None, None] + np.float32(0.5)
+        gain = np.divide(LEVELS, span, out=np.zeros_like(span), where=span > 0).astype(np.float32)
+        scaled = maps - lo[:, None, None]
+        scaled *= gain[:, None, None]
+        scaled += np.float32(0.5)
+    if finite is None and np.isfinite(gain).all() and np.isfinite(span.astype(np.float32)).all():
+        return Planes(scaled.astype(np.uint8), lo, hi)  # 0.5 to 254.5 in every cell
     data = np.clip(np.nan_to_num(scaled, nan=0, posinf=0, neginf=0), 0, LEVELS).astype(np.uint8)
-    if not whole:
+    if finite is not None:
         data[~finite] = NOT_FINITE
     return Planes(data, lo, hi)
+
+
+def ends(maps: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """float (C, H, W) -> the least and the largest value of each channel, NaN where it holds one."""
+    rows = maps.reshape(len(maps), maps.shape[1] * maps.shape[2])
+    return rows.min(1), rows.max(1)
 
 
 def reduced(maps: NDArray[np.float32], edge: int) -> NDArray[np.float32]:

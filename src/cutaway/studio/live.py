@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from cutaway.errors import CutawayError, one_line
 from cutaway.studio.desk import Desk, Ran
-from cutaway.studio.frames import NOT_FINITE, floats, packed, quantised, reduced
+from cutaway.studio.frames import NOT_FINITE, ends, floats, packed, quantised, reduced
 from cutaway.studio.schemas.about import Told
 from cutaway.studio.schemas.live import AnswerHead, LiveRequest, MapHead, RefusedHead, Watch
 from cutaway.studio.told import told
@@ -116,8 +116,8 @@ def _map_frame(seq: int, watch: Watch, ran: Ran, changed: bool) -> tuple[bytes, 
     channels = _channels(ran, watch, len(maps))
     picked = maps[list(channels)]
     planes = quantised(reduced(picked, watch.edge))
-    flat = picked.reshape(len(picked), -1)
-    silent = tuple(c for c, same in zip(channels, flat.min(1) == flat.max(1), strict=True) if same)
+    low, high = ends(picked)
+    silent = tuple(c for c, same in zip(channels, low == high, strict=True) if same)
     head = MapHead(
         **asked, shape=shape, size=planes.data.shape[1:], channels=channels, lo=tuple(floats(planes.lo)),
         hi=tuple(floats(planes.hi)), full_lo=full_lo, full_hi=full_hi, silent=silent, changed=changed,
