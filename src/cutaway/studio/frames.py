@@ -33,13 +33,13 @@ def quantised(maps: NDArray[np.float32]) -> Planes:
         lo, hi = ends(np.where(finite, maps, np.inf))[0], ends(np.where(finite, maps, -np.inf))[1]
         none = lo > hi
         lo, hi = np.where(none, 0, lo).astype(np.float32), np.where(none, 0, hi).astype(np.float32)
-    span = hi.astype(np.float64) - lo
     with np.errstate(invalid="ignore", over="ignore"):
+        span = (hi - lo).astype(np.float64)
         gain = np.divide(LEVELS, span, out=np.zeros_like(span), where=span > 0).astype(np.float32)
         scaled = maps - lo[:, None, None]
         scaled *= gain[:, None, None]
         scaled += np.float32(0.5)
-    if finite is None and np.isfinite(gain).all() and np.isfinite(span.astype(np.float32)).all():
+    if finite is None and np.isfinite(gain).all() and np.isfinite(span).all():
         return Planes(scaled.astype(np.uint8), lo, hi)  # 0.5 to 254.5 in every cell
     data = np.clip(np.nan_to_num(scaled, nan=0, posinf=0, neginf=0), 0, LEVELS).astype(np.uint8)
     if finite is not None:
