@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import struct
 from pathlib import Path
@@ -61,25 +62,41 @@ def test_every_epoch_is_a_line_and_five_scalars(tmp_path: Path) -> None:
     log.close()
 
 
-def test_a_resumed_run_begins_the_log_anew_with_the_epochs_it_keeps(tmp_path: Path) -> None:
+def test_a_resumed_run_keeps_what_stands_until_it_has_gone_another_way(tmp_path: Path) -> None:
     first = MetricsLog(tmp_path)
     for epoch in (1, 2, 3):
         first.add(row(epoch))
     first.close()
-    second = MetricsLog(tmp_path, keep=(row(1),))
-    assert read_metrics(tmp_path) == (row(1),)
-    second.add(row(2))
+    stood = (row(1), row(2), row(3))
+    second = MetricsLog(tmp_path)
+    assert read_metrics(tmp_path) == stood, "a run that cannot go on has lost nothing"
+    second.add(row(1))
+    assert read_metrics(tmp_path) == stood
+    again = dataclasses.replace(row(2), seconds=99.0)
+    second.add(again)
+    assert read_metrics(tmp_path) == (row(1), again)
     second.close()
-    assert read_metrics(tmp_path) == (row(1), row(2))
     read = events(tmp_path)
     last = max(i for i, e in enumerate(read) if e.session_log.status == SessionLog.START)
     assert read[last].step == 0  # TensorBoard forgets what earlier files say from here on
     assert {e.step for e in read[last + 1 :]} == {1, 2}
 
 
+def test_a_resumed_run_that_ends_earlier_has_no_lines_of_the_other(tmp_path: Path) -> None:
+    for epochs in ((1, 2, 3), (1, 2)):
+        log = MetricsLog(tmp_path)
+        for epoch in epochs:
+            log.add(row(epoch))
+        log.end()
+        log.close()
+    assert read_metrics(tmp_path) == (row(1), row(2))
+
+
 @pytest.mark.parametrize("torn", ['{"epoch": 3, "pha', "", "{}", "12", '{"epoch": 3}', "\udcff\udcfe"])
 def test_a_last_line_cut_short_is_left_out(tmp_path: Path, torn: str) -> None:
-    log = MetricsLog(tmp_path, keep=(row(1), row(2)))
+    log = MetricsLog(tmp_path)
+    log.add(row(1))
+    log.add(row(2))
     log.close()
     with (tmp_path / "metrics.jsonl").open("ab") as file:
         file.write(torn.encode("utf-8", "surrogateescape"))

@@ -188,6 +188,7 @@ def test_damaged_papers_are_one_sentence(shapes: Path) -> None:
     Path("cut/checkpoints/train.pt").write_bytes(b"torn")
     with pytest.raises(BadModel, match=r"The checkpoint cut/checkpoints/train\.pt is damaged"):
         ca.resume("cut")
+    assert len(read_metrics(Path("cut"))) == 1, "what was learnt so far can still be read"
     Path("cut/checkpoints/train.pt").unlink()
     assert ca.resume("cut").ended == "finished"
 

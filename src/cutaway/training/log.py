@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,27 +19,39 @@ _SCALARS = ("train_loss", "val_loss", "train_accuracy", "val_accuracy", "lr")
 
 
 class MetricsLog:
-    """Writes RUN/metrics.jsonl and RUN/tensorboard anew: a resumed run tells the epochs of its checkpoint first."""
+    """Writes RUN/metrics.jsonl, and RUN/tensorboard anew. A resumed run tells the epochs of its checkpoint first: lines
+    that say the same are left as they are, so that nothing is missing while it gets ready, or when it cannot go on."""
 
-    def __init__(self, folder: Path, keep: tuple[EpochRow, ...] = ()) -> None:
+    def __init__(self, folder: Path) -> None:
         self._file = folder / "metrics.jsonl"
-        self._write("w", "".join(_line(row) for row in keep))
+        self._end = 0  # bytes of the file that hold what was told
+        self._change(lambda: self._file.touch())
         self._board = _Board(folder / "tensorboard")
-        for row in keep:
-            self._board.add(row)
 
     def add(self, row: EpochRow) -> None:
         """One epoch -> a line and five scalars, on disk when this returns. Raises BadInput where the disk is full."""
-        self._write("a", _line(row))
+        self._change(lambda: self._put(_line(row)))
         self._board.add(row)
+
+    def end(self) -> None:
+        """All epochs are told: lines of a stretch that was killed and ran otherwise this time are cut off."""
+        self._change(lambda: os.truncate(self._file, self._end))
 
     def close(self) -> None:
         self._board.close()
 
-    def _write(self, mode: str, text: str) -> None:
+    def _put(self, line: bytes) -> None:
+        with self._file.open("r+b") as file:
+            file.seek(self._end)
+            if file.read(len(line)) != line:
+                file.seek(self._end)
+                file.write(line)
+                file.truncate()
+        self._end += len(line)
+
+    def _change(self, change: Callable[[], None]) -> None:
         try:
-            with self._file.open(mode, encoding="utf-8") as file:
-                file.write(text)
+            change()
         except OSError as error:
             raise BadInput(
                 f"{self._file} could not be written ({error.strerror}); free some space, then: "
@@ -102,5 +115,5 @@ def read_metrics(folder: Path) -> tuple[EpochRow, ...]:
     return tuple(rows)
 
 
-def _line(row: EpochRow) -> str:
-    return json.dumps(dataclasses.asdict(row)) + "\n"
+def _line(row: EpochRow) -> bytes:
+    return json.dumps(dataclasses.asdict(row)).encode() + b"\n"

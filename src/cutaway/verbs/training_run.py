@@ -208,6 +208,8 @@ def _fit(desk: Desk) -> Generator[Event, None, tuple[fx.GraphModule, Fitted]]:
                 job = _picture_job(desk, "finetune", before=len(fitted.rows))
                 rest = yield from _fit_settled(desk, graph, job, on_epoch)
                 fitted = Fitted([*fitted.rows, *rest.rows], rest.ended, rest.best_epoch)
+        if log is not None:
+            log.end()
     finally:
         if log is not None:
             log.close()
