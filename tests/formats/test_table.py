@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ FILES = {
     "a PNG picture": b"\x89PNG\r\n\x1a\n....",
     "a JPEG picture": b"\xff\xd8\xff\xe0....",
     "a WebP picture": b"RIFF\0\0\0\0WEBP",
-    "an ONNX model": b"\x08\x08\x12\x07pytorch\x1a\x05",
+    "a damaged ONNX model (cut short, or without a network)": b"\x08\x08\x12\x07pytorch\x1a\x05",
     "a TensorFlow.js layers model": b'{"format":"layers-model","generatedBy":"x"}',
     "a JSON text": b'{"a": 1}',
     "a text": b"hello there\n",
@@ -29,8 +30,17 @@ FILES = {
 def test_a_file_that_no_reader_claims_is_named_for_what_it_is(tmp_path: Path, what: str) -> None:
     path = tmp_path / "model.h5"  # the name's ending does not matter
     path.write_bytes(FILES[what])
-    with pytest.raises(BadModel, match=rf"^model\.h5 is {what}.*Cutaway opens Keras \.h5 files"):
+    with pytest.raises(BadModel, match=rf"^model\.h5 is {re.escape(what)}.*Cutaway opens Keras \.h5 files"):
         read_model_file(path)
+
+
+@pytest.mark.parametrize(
+    "chance", [b"\x08\x9a\x12\xc3\x91\x7f\x02\xee\x80", b"\x08\x07\x12\x04\x91\x7f\x02\xee\x80", b"\x08\x07:"]
+)
+def test_bytes_that_only_begin_like_onnx_are_not_called_so(tmp_path: Path, chance: bytes) -> None:
+    (tmp_path / "m.keras").write_bytes(chance)
+    with pytest.raises(BadModel, match=r"^m\.keras is a file of an unknown kind\. Cutaway opens"):
+        read_model_file(tmp_path / "m.keras")
 
 
 def test_nothing_a_folder_and_an_empty_file_get_a_sentence(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from cutaway import __version__
 from cutaway.errors import BadInput, BadModel
 from cutaway.formats import onnx_write
 from cutaway.formats.about import About, about_of
@@ -48,6 +49,7 @@ def test_onnxruntime_gives_the_same_numbers(model: Model, tmp_path: Path) -> Non
     import onnxruntime
 
     session = onnxruntime.InferenceSession(export_model(model, tmp_path / "m.onnx"))
+    assert open_model(tmp_path / "m.onnx").card["producer"] == f"cutaway {__version__}"
     x = torch.randn(5, 3, 18, 14)  # any number of pictures
     (found,) = session.run(None, {"pictures": x.numpy()})
     with torch.no_grad():

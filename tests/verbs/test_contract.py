@@ -34,7 +34,7 @@ ASKED: dict[str, dict[str, Any]] = {
     "evaluate": {"model": "runs/first", "data": "shapes"},
     "report": {"run": "runs/first"},
     "networks": {"search": "mobile small"},
-    "open": {"model": "runs/first", "layers": "all", "search": "conv"},
+    "open": {"model": "runs/first", "layers": "all", "search": "conv", "out": "open.svg"},
     "recognise": {"model": "runs/first"},
     "export": {"model": "runs/first", "to": "safetensors", "out": "export.safetensors"},
     "compare": {"a": "runs/first", "b": "zoo:small-cnn", "pictures": ("sample:cat",)},
@@ -169,6 +169,14 @@ def test_every_verb_opens_weights_as_the_network_that_is_named(name: str, field:
         asked = {k: v for k, v in asked.items() if k not in ("network", "out")}
     with pytest.raises(BadModel, match=r"The weights in net\.pth do not fit lenet5"):
         verb(name)(**asked)
+
+
+@pytest.mark.parametrize("name", ["predict", "watch", "unfold", "shift"])
+@pytest.mark.usefixtures("first")
+def test_answers_of_random_weights_are_called_that(name: str) -> None:
+    told = verb(name).stream(**{**ASKED[name], "model": "zoo:small-cnn"})
+    notes = [event.text for event in told if isinstance(event, ev.Note)]
+    assert "zoo:small-cnn was made now: its weights are random, nothing was learned." in notes
 
 
 @pytest.mark.usefixtures("first")

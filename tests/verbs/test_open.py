@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,28 @@ def test_other_wrong_words_are_sentences(first: Path) -> None:
         ca.open("as:resnet18")
     assert ca.open("last").name == "last"
     assert ca.open(str(first)).answer == "full"
+
+
+def test_a_network_is_drawn_with_its_blocks_closed_or_open(cli: Cli, here: Path) -> None:
+    def boxes(**asked: str) -> set[str]:
+        found = ca.open("zoo:resnet18", out="net.svg", **asked)
+        assert found.out == Path("net.svg")
+        drawn = ET.parse(here / "net.svg").getroot()
+        return {t.text or "" for t in drawn.iter("{http://www.w3.org/2000/svg}text")}
+
+    closed, opened = boxes(), boxes(layers="layer2.0")
+    assert {"resnet18", "layer2.0", "layer2.1", "fc", "9 steps · 128 × 28 × 28"} <= closed
+    assert "layer2.0" not in opened
+    assert {"layer2.0.conv1", "layer2.1"} <= opened
+    assert {"layer1.0.conv1", "layer4.1.bn2"} <= boxes(layers="all")
+    assert cli("open", "zoo:resnet18", "--out", "net.svg").out.endswith("Wrote net.svg\n")
+    with pytest.raises(BadInput, match=r"out must be a file that ends in \.svg"):
+        ca.open("zoo:resnet18", out="net.png")
+
+
+def test_a_file_that_cannot_run_is_not_drawn(only_viewed: str) -> None:
+    with pytest.raises(BadModel, match=r"nothing was run.* Only a network that runs can be drawn; leave --out away"):
+        ca.open(only_viewed, out="net.svg")
 
 
 def test_text_says_what_it_is_and_lists_blocks(cli: Cli) -> None:

@@ -18,6 +18,12 @@ _NAME = 36  # characters of a name or note that are enough
 
 def show(console: Console, result: Any) -> None:
     """Opened -> printed."""
+    _described(console, result)
+    if result.out is not None:
+        console.print(f"Wrote {escape(str(result.out))}", soft_wrap=True)
+
+
+def _described(console: Console, result: Any) -> None:
     _header(console, result)
     if result.layer is not None:
         console.print()

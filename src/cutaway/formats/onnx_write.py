@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import fx
 
+from cutaway import __version__
 from cutaway.errors import BadModel
 from cutaway.formats.about import KEY, About
 
@@ -31,7 +32,7 @@ def onnx_bytes(graph: fx.GraphModule, about: About) -> bytes:
     proto = _program(graph, about).model_proto
     if any("as_strided" in node.name for node in proto.graph.node):
         proto = _program(_with_plain_means(graph), about).model_proto
-    proto.producer_name = "cutaway"
+    proto.producer_name, proto.producer_version = "cutaway", __version__
     del proto.metadata_props[:]
     onnx.helper.set_model_props(proto, {KEY: about.to_text(), "classes": "\n".join(about.classes)})
     if proto.ByteSize() > LARGEST:

@@ -118,8 +118,8 @@ def _protobuf(head: bytes, path: Path) -> str:
         return "a TensorFlow SavedModel's graph (saved_model.pb)"
     if path.suffix == ".mlmodel" and head[:1] == b"\x08":
         return "a Core ML model (.mlmodel)"
-    if head[:1] == b"\x08" and head[2:3] in (b"\x12", b"\x1a", b"\x22", b"\x3a") and len(head) > 8:
-        return "an ONNX model"
+    if _names_its_writer(head):
+        return "a damaged ONNX model (cut short, or without a network); copy or download it again"
     if head[:1] == b"\x0a" and any(op in head for op in (b"Placeholder", b"Const\x2a", b"Const\x1a", b"\x12\x05Const")):
         return "a frozen TensorFlow graph (.pb)"
     if path.suffix == ".caffemodel":
@@ -131,6 +131,14 @@ def _protobuf(head: bytes, path: Path) -> str:
     if path.suffix == ".mnn":
         return "an MNN network"
     return ""
+
+
+def _names_its_writer(head: bytes) -> bool:
+    """Whether a file begins as ONNX ones do: a version below 128, then, as text, the program that wrote it."""
+    if len(head) < 4 or not (head[0] == 0x08 and 0 < head[1] < 128 and head[2] == 0x12 and 2 < head[3] < 128):
+        return False
+    name = head[4 : 4 + head[3]]
+    return len(name) == head[3] and name.isascii() and name.decode("ascii").isprintable()
 
 
 def _numbers(head: bytes, path: Path) -> str:

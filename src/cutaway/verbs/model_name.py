@@ -18,11 +18,11 @@ def named_network(typed: str) -> tuple[str, str]:
 
 def stem_of(typed: str) -> str:
     """ "../keras_model.h5" -> "keras_model"; a folder, "." too -> its own name."""
-    path = Path(named_network(typed)[1])
+    path = Path(named_network(typed)[1].removeprefix("zoo:"))
     return path.resolve().name if path.is_dir() else path.stem
 
 
 def title_of(typed: str) -> str:
     """As `stem_of`, for what is not looked for on the disk: a run's name keeps its dots only without an ending."""
-    path = Path(named_network(typed)[1])
+    path = Path(named_network(typed)[1].removeprefix("zoo:"))
     return path.stem if path.suffix else path.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,8 @@ class OpenOptions:
     """all, or the name of a block to see inside it; without, large networks are shown block by block."""
     search: str = ""
     """Only layers whose name or kind holds this."""
+    out: str = ""
+    """An .svg file to draw the network in as a diagram, block by block; --layers opens all blocks, or one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class Opened:
     reason: str = ""
     nearest: tuple[str, ...] = ()
     layer: LayerDetails | None = None
+    out: Path | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -87,6 +91,7 @@ class Opened:
             "layers": [_row(row) for row in self.rows],
             "shown": [_row(row) for row in self.shown],
             "layer": self.layer.to_dict() if self.layer else None,
+            "out": str(self.out) if self.out else None,
         }
 
 
@@ -98,16 +103,41 @@ def _row(row: Any) -> dict[str, Any]:
 
 
 def _run(options: OpenOptions) -> Generator[Event, None, Opened]:
+    from cutaway.errors import BadModel
     from cutaway.formats.parts import OnlyView
     from cutaway.verbs.find import ZOO, file_of, find_model, made_now
+    from cutaway.verbs.picture_file import picture_file
 
+    drawing = picture_file(options.out, "open", options.model, (".svg",)) if options.out else None
     path = None if options.model.startswith(ZOO) else file_of(options.model)
     try:
         model = find_model(options.model)
     except OnlyView as only:
+        if drawing is not None:
+            raise BadModel(f"{only} Only a network that runs can be drawn; leave --out away.") from None
         return _viewed(options, path, only.view)
     yield from made_now(options.model, model)
-    return _described(options, path, model)
+    found = _described(options, path, model)
+    if drawing is None:
+        return found
+    drawing.write_text(_diagram(options, model), encoding="utf-8")
+    return dataclasses.replace(found, out=drawing)
+
+
+def _diagram(options: OpenOptions, model: Model) -> str:
+    """-> the network as an SVG file's text: blocks closed where they are many, those open that --layers asks for."""
+    from cutaway.draw.diagram import diagram
+    from cutaway.draw.svg import standalone
+    from cutaway.graph.shapes import shapes_of
+    from cutaway.verbs.diagram_rows import diagram_rows
+    from cutaway.verbs.model_name import title_of
+
+    rows = diagram_rows(model.graph, shapes_of(model.graph, (model.contract.in_channels, *model.contract.size)))
+    if options.layers == ALL:
+        return standalone(diagram(rows, title_of(options.model), most=len(rows)))
+    parts = options.layers.split(".")
+    opened = {".".join(parts[: n + 1]) for n in range(len(parts))}
+    return standalone(diagram(rows, title_of(options.model), expanded=opened))
 
 
 def _described(options: OpenOptions, path: Path | None, model: Model) -> Opened:

@@ -49,9 +49,10 @@ def _run(options: PredictOptions) -> Generator[Event, None, tuple[Prediction, ..
     from cutaway.dataset.loose import open_pictures
     from cutaway.errors import BadInput, BadPicture
     from cutaway.image.fit import target_px
-    from cutaway.verbs.find import find_model
+    from cutaway.verbs.find import find_model, made_now
 
     model = find_model(options.model)
+    yield from made_now(options.model, model)
     if not model.classes:
         raise BadInput(f"{options.model} has no class names, so its answers would be bare numbers.")
     dataset = open_pictures(options.pictures)

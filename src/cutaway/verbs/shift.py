@@ -109,7 +109,7 @@ def _run(options: ShiftOptions) -> Generator[Event, None, ShiftResult]:
 
     from cutaway.image.fit import fit_picture
     from cutaway.surgery.shift import FORMULA, UNITS, Change, shift
-    from cutaway.verbs.find import find_model
+    from cutaway.verbs.find import find_model, made_now
     from cutaway.verbs.out import must_be_writable
     from cutaway.verbs.picture_file import picture_file
     from cutaway.verbs.watch import one_picture
@@ -121,6 +121,7 @@ def _run(options: ShiftOptions) -> Generator[Event, None, ShiftResult]:
     if options.table:
         must_be_writable(Path(options.table).parent)
     model = find_model(options.model)
+    yield from made_now(options.model, model)
     picture = one_picture(options.picture, model)
     fitted = fit_picture(picture, model.contract)  # (H, W, 3)
     yield Progress("shift", 0, options.steps, "pictures")

@@ -54,7 +54,7 @@ def trust_on(options: TrustOptions) -> Generator[Event, None, TrustResult]:
     pixels = photos.pixels[model.contract.pixel_key]
     methods, target = _possible(options, model, methods, pixels, left_out)
     question = _question(model, [(m.name, settings[m.name]) for m in methods], target, pixels)
-    stem = f"trust-{_network(options.model)}"
+    stem = f"trust-{stem_of(options.model)}"
     path = table_file(options.out, stem, ".json", lambda partial: question_of(partial) != question)
     partial = partial_of(path, ".json")
     start = taken_up(partial, question)
@@ -160,10 +160,6 @@ def _flat(row: Trust) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _network(typed: str) -> str:
-    return stem_of(typed).removeprefix("zoo:")
-
-
 def _chart(result: TrustResult) -> Scene:
     n = result.pictures
     about = f"the class {result.target}" if result.target else "each photo's likeliest class"
@@ -173,7 +169,7 @@ def _chart(result: TrustResult) -> Scene:
         "Only a map that beats chance, changes with the weights and moves with the picture tells of reasons.",
     ]
     rows = [Row(row.title, row.level, [_dot(row, name) for name in COLUMNS]) for row in result.rows]
-    title = f"Which explanations of {_network(result.model)} can be believed"
+    title = f"Which explanations of {stem_of(result.model)} can be believed"
     return trust_chart(rows, tuple(COLUMNS.values()), title=title, words=words)
 
 

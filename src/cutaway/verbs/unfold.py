@@ -65,13 +65,14 @@ def _run(options: UnfoldOptions) -> Generator[Event, None, UnfoldResult]:
     from cutaway.engine.trace import trace_steps
     from cutaway.engine.unfold import picture_box, strongest, unfold_on
     from cutaway.image.fit import fit_picture
-    from cutaway.verbs.find import find_model
+    from cutaway.verbs.find import find_model, made_now
     from cutaway.verbs.picture_file import picture_file
     from cutaway.verbs.watch import one_picture
 
     name, index = _asked(options.at)
     path = picture_file(options.out, "unfold", options.model, (".svg", ".png")) if options.out else None
     model = find_model(options.model)
+    yield from made_now(options.model, model)
     picture = one_picture(options.picture, model)
     fitted = fit_picture(picture, model.contract)  # (H, W, 3)
     trace = trace_steps(model.graph, prepare(fitted[None], model.contract))
@@ -83,7 +84,6 @@ def _run(options: UnfoldOptions) -> Generator[Event, None, UnfoldResult]:
     result = UnfoldResult(options.model, picture.name, model.contract.size, steps, box, index is None, path)
     if path is not None:
         _draw(result, fitted, path)
-    yield from ()
     return result
 
 

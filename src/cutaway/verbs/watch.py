@@ -109,12 +109,13 @@ def _run(options: WatchOptions) -> Generator[Event, None, WatchResult]:
     from cutaway.graph.names import step_named
     from cutaway.graph.shapes import shapes_of
     from cutaway.image.fit import fit_picture
-    from cutaway.verbs.find import find_model
+    from cutaway.verbs.find import find_model, made_now
     from cutaway.verbs.layer_choice import choose_layers, kind_at
     from cutaway.verbs.picture_file import picture_file
 
     path = picture_file(options.out, "watch", options.model)
     model = find_model(options.model)
+    yield from made_now(options.model, model)
     picture = one_picture(options.picture, model)
     contract = model.contract
     shapes = shapes_of(model.graph, (contract.in_channels, *contract.size))

@@ -38,8 +38,8 @@ def cases() -> Iterator[Case]:
 
         return Case(f"own file: {name}", made, says, name in _HEAVY)
 
-    def step(name: str, says: str, *rows: dict[str, Any], last: str = "") -> Case:
-        """Rows put between the network's last step and its output."""
+    def step(name: str, says: str, *rows: dict[str, Any], last: str = "", classes: int = 2) -> Case:
+        """Rows put between the network's last step and its output, and as many class names as that then has."""
 
         def change(said: dict[str, Any]) -> None:
             nodes = said["graph"]["nodes"]
@@ -47,6 +47,7 @@ def cases() -> Iterator[Case]:
             made = json.loads(json.dumps(rows).replace('"END"', json.dumps(end)))
             nodes[-1:-1] = made
             nodes[-1]["args"] = [{"node": last or made[-1]["name"]}]
+            said["classes"] = [f"class {n}" for n in range(classes)]
 
         return case(name, says, change)
 
@@ -132,11 +133,12 @@ def _large(case: Callable[..., Case], step: Callable[..., Case]) -> Iterator[Cas
     yield step("spread to 10^9", too, call("broadcast_to", END, {"tuple": [10**9, 1, 2]}))
     doubled = [call("cat", [{"node": f"d{n - 1}"} if n else END] * 2, 1, name=f"d{n}") for n in range(50)]
     yield step("joined with itself 50 times", too, *doubled)
-    yield step("400,000 values joined", "", call("cat", [END] * 400_000, 1))
+    yield step("400,000 values joined", "", call("cat", [END] * 400_000, 1), classes=800_000)
     yield step(
         "20,000 values joined 20 times",
         "",
         *[call("cat", [END] * 20_000, 1, name=f"w{n}") for n in range(20)],
+        classes=40_000,
     )
     outer = [
         call("transpose", END, 0, 1, name="t"),
