@@ -167,6 +167,11 @@ def test_on_another_model_the_edits_that_fit_are_the_same_and_others_are_named()
         BadInput, match=r"made on another model; this one does not take them all: silence norms.1.3.: The"
     ):
         history.replay(network(blocks=1))
+    others = [EDITS[2], Silence("norms.1", (3,)), EDITS[8], RemoveNorm("norms.2"), SetKernel("first", 9, "blur")]
+    with pytest.raises(BadInput) as told:
+        History.of(network(), others).replay(network(blocks=1))
+    for part in ("3 of the 5 edits do not fit. silence norms.1[3]: ", "norms.2: ", "first has 4 output channels"):
+        assert part in str(told.value)
     with pytest.raises(BadInput, match=r"^silence norms.1.9.: norms.1 has 4 channels"):
         History.of(network(), [Silence("norms.1", (9,))]).replay(network())
 

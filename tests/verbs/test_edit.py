@@ -69,6 +69,14 @@ def test_edits_of_a_file_come_first(first: Path, names: list[str], cli: Cli) -> 
         assert plain["texts"] == [f"{relu}.activation=tanh", f"{conv}.weight=zero"]
     other = cli("edit", "one.safetensors", "--edits", "one.json")
     assert "These edits were made on another model; they are tried on this one." in other.out + other.err
+    lists = [{"edit": "remove", "layer": "none"}, {"edit": "set_activation", "layer": relu, "to": "tanh"},
+             {"edit": "silence", "layer": "gone", "channels": [1]}]  # fmt: skip
+    Path("other.json").write_text(json.dumps(lists), encoding="utf-8")
+    for more in ((), ("--set", f"{relu}=gelu")):
+        refused = cli("edit", first, "--edits", "other.json", *more)
+        assert (refused.code, refused.out) == (2, "")
+        assert "2 of the 3 edits do not fit. remove none: " in refused.err
+        assert "silence gone[1]: " in refused.err
     refused = cli("edit", first, "--edits", first / "model.safetensors")
     assert refused.code == 2
     assert "is a model that no edits were made on" in refused.err

@@ -139,10 +139,9 @@ class Desk:
 
     def title(self, typed: str) -> str:
         """A model's address -> what the page calls it."""
-        from cutaway.verbs.find import ZOO
-        from cutaway.verbs.model_name import stem_of
+        from cutaway.verbs.model_name import ZOO, stem_of
 
-        return typed.removeprefix(ZOO) if typed.startswith(ZOO) else stem_of(path_of(typed))
+        return stem_of(typed if typed.startswith(ZOO) else path_of(typed))
 
     def recognised(self, model: Model) -> str:
         """Model -> the sentence that says which known network it is, "" where none is near."""
@@ -255,8 +254,8 @@ def model_stamp(typed: str) -> tuple[str, Any]:
     "last" is the run that it means now.
     """
     from cutaway.errors import CutawayError
-    from cutaway.verbs.find import ZOO, file_of
-    from cutaway.verbs.model_name import named_network
+    from cutaway.verbs.find import file_of
+    from cutaway.verbs.model_name import ZOO, named_network
 
     if typed.startswith(ZOO):
         return typed, None

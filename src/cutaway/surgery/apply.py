@@ -10,14 +10,22 @@ from cutaway.model import Model
 from cutaway.surgery.edit import Edit
 from cutaway.surgery.fits import first_break
 from cutaway.surgery.patient import Patient
-from cutaway.surgery.refusal import must_still_work
+from cutaway.surgery.refusal import Refusal, must_still_work
+
+
+class Misfit(BadInput):
+    """An edit that the model does not take: number `at` of those given."""
+
+    def __init__(self, message: str, at: int) -> None:
+        super().__init__(message)
+        self.at = at
 
 
 def apply(model: Model, edits: Sequence[Edit]) -> Model:
     """Model, edits in order -> the edited Model; its card's "edits" holds them as JSON, "untrained" names the layers
     that need `heal`, "adapted" says what had to follow.
 
-    Raises BadInput that names the edit which does not fit and why; Refusal where the network would no longer work.
+    Raises Misfit that names the edit which does not fit and why; Refusal where the network would no longer work.
     """
     patient = operated(model, edits)
     card: dict[str, str] = {}
@@ -45,7 +53,7 @@ def operated(model: Model, edits: Sequence[Edit]) -> Patient:
         except CutawayError as error:
             if blamed is not None:
                 break
-            raise BadInput(f"{edit.sentence}: {error}") from None
+            raise Misfit(f"{edit.sentence}: {error}", at) from None
         patient.done.append(edit)
         if edit.structural and first_break(patient) is None:
             blamed = None
@@ -54,3 +62,28 @@ def operated(model: Model, edits: Sequence[Edit]) -> Patient:
     if blamed is not None:
         must_still_work(patient, edits[blamed], blamed)
     return patient
+
+
+def apply_or_tell_all(model: Model, edits: Sequence[Edit]) -> Model:
+    """As `apply`; where several edits do not fit, BadInput tells of each, not of the first alone."""
+    try:
+        return apply(model, edits)
+    except (Misfit, Refusal):
+        told = misfits(model, edits)
+        if len(told) < 2:
+            raise
+        raise BadInput(f"{len(told)} of the {len(edits)} edits do not fit. {' '.join(told)}") from None
+
+
+def misfits(model: Model, edits: Sequence[Edit]) -> tuple[str, ...]:
+    """Model, edits in order -> of each edit that does not fit, a sentence why; those that do are taken as made."""
+    told: list[tuple[int, str]] = []
+    left = list(enumerate(edits))
+    while True:
+        try:
+            operated(model, [edit for _, edit in left])
+        except (Misfit, Refusal) as error:
+            number, _ = left.pop(error.at)
+            told.append((number, str(error)))
+        else:
+            return tuple(sentence for _, sentence in sorted(told))

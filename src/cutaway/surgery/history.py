@@ -12,7 +12,7 @@ from typing import Any
 from cutaway.errors import BadInput
 from cutaway.graph.digest import digest
 from cutaway.model import Model
-from cutaway.surgery.apply import apply
+from cutaway.surgery.apply import apply_or_tell_all
 from cutaway.surgery.edit import Edit, edit_of
 
 FORMAT = "cutaway-edits-1"
@@ -59,9 +59,9 @@ class History:
         return dataclasses.replace(self, edits=self.branches[name], undone=())
 
     def replay(self, model: Model) -> Model:
-        """The edits on a model. Raises BadInput: which edit does not fit it, and that it is another model."""
+        """The edits on a model. Raises BadInput: which edits do not fit it, and if so that it is another model."""
         try:
-            return apply(model, self.edits)
+            return apply_or_tell_all(model, self.edits)
         except BadInput as error:
             if digest(model.graph) == self.model:
                 raise

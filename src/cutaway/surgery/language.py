@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from cutaway.errors import BadInput, CutawayError
 from cutaway.graph.names import names_of, step_named
 from cutaway.model import Model
-from cutaway.surgery.apply import operated
+from cutaway.surgery.apply import apply_or_tell_all
 from cutaway.surgery.edit import Edit, edit_of
 from cutaway.surgery.edits import KeepOnly, ScaleChannels, Silence
 from cutaway.surgery.patient import Patient
@@ -45,15 +45,24 @@ def read_edits(model: Model, texts: Sequence[str | Edit]) -> Edits:
     found: list[Edit] = []
     waiting: Edits = ()  # the last ones need not be done: nothing is read after them
     for text in texts:
-        for edit in waiting:
-            try:
-                patient.undergo(edit)
-            except CutawayError as error:
-                operated(model, found)  # tells which edit broke the network that this one does not fit
-                raise BadInput(f"{edit.sentence}: {error}") from None
-        waiting = (text,) if isinstance(text, Edit) else read_edit(patient, text)
-        found += waiting
+        if isinstance(text, Edit):
+            read: Edits = (text,)
+        else:
+            _operate(patient, waiting, model, found)
+            read, waiting = read_edit(patient, text), ()
+        waiting += read
+        found += read
     return tuple(found)
+
+
+def _operate(patient: Patient, edits: Edits, model: Model, found: list[Edit]) -> None:
+    """The edits on the patient. Raises BadInput that tells of all found so far which do not fit the model."""
+    for edit in edits:
+        try:
+            patient.undergo(edit)
+        except CutawayError as error:
+            apply_or_tell_all(model, found)  # tells which edit broke the network that this one does not fit, too
+            raise BadInput(f"{edit.sentence}: {error}") from None
 
 
 def read_edit(patient: Patient, text: str) -> Edits:

@@ -123,7 +123,7 @@ class EditVerb(Verb[..., Edited]):
 def _run(options: EditOptions) -> Generator[Event, None, Edited]:
     from cutaway.errors import BadInput
     from cutaway.model import save_model
-    from cutaway.surgery.apply import apply
+    from cutaway.surgery.apply import apply_or_tell_all
     from cutaway.surgery.history import History
     from cutaway.surgery.language import read_edits
     from cutaway.surgery.phrases import text_of
@@ -142,7 +142,7 @@ def _run(options: EditOptions) -> Generator[Event, None, Edited]:
     if options.mend:
         edits = yield from _mended(model, edits)
     try:
-        after = apply(model, edits)
+        after = apply_or_tell_all(model, edits)
     except Refusal as refused:
         offer = " With --mend the first of these is made." if any(made for _, made in refused.remedies) else ""
         raise BadInput(f"{refused}{offer}") from None

@@ -126,15 +126,13 @@ def _span(weights: NDArray[np.float32]) -> tuple[float, float]:
 
 
 def _sheet(result: FiltersResult, weights: NDArray[np.float32], rgb: NDArray[np.float32] | None) -> Scene:
-    from pathlib import Path
-
     from cutaway.draw.histogram import histogram_block
     from cutaway.draw.kernels import WIDTH, kernels_block
     from cutaway.draw.scene import Block, Mark, moved, number, page
+    from cutaway.verbs.model_name import title_of
 
     outs, ins, high, wide = result.shape
-    file = Path(result.model)
-    network = file.stem if file.suffix else file.name
+    network = title_of(result.model)
     each = f"{ins} × {high} × {wide}" if (high, wide) != (1, 1) else f"{ins}"
     grouped = f" in {result.groups} groups" if result.groups > 1 else ""
     facts = (

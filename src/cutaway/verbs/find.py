@@ -11,13 +11,11 @@ from cutaway.events import Note
 from cutaway.formats.table import is_tfjs_folder
 from cutaway.model import Model, open_model
 from cutaway.training.run_folder import RunFolder, find_run
-from cutaway.verbs.model_name import AS, named_network
+from cutaway.verbs.model_name import AS, ZOO, named_network
 
 if TYPE_CHECKING:
     from cutaway.zoo.sources import Source
 
-ZOO = "zoo:"
-"""What begins the name of a network that is made on the spot, as `cutaway networks` lists it."""
 _ENDINGS = (".h5", ".keras", ".onnx", ".pt", ".pth", ".pt2", ".safetensors", ".tflite")
 _IN_FOLDERS = ("model.safetensors", "saved_model.pb", "model.json")
 

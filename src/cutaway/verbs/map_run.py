@@ -31,6 +31,7 @@ from cutaway.graph.shapes import shapes_of
 from cutaway.reports.metrics import softmax, wilson
 from cutaway.verbs.layer_vectors import Opened, class_names, free_stem, opened, streamed
 from cutaway.verbs.map import MapOptions, MapResult, Stranger
+from cutaway.verbs.model_name import title_of as model_title
 from cutaway.verbs.out import must_be_page, must_be_writable
 
 METHOD_WORDS = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA"}
@@ -159,10 +160,8 @@ def _write(result: MapResult, laid: Laid) -> Generator[Event, None, int]:
 
 def title_of(result: MapResult) -> str:
     """Result -> what the map is called."""
-    network = Path(result.model)
-    name = network.stem if network.suffix else network.name
     data = Path(result.data).name or result.data  # the way there is nobody's business on a page that is passed on
-    return f"{METHOD_WORDS[result.method]} map of {data} by {name}"
+    return f"{METHOD_WORDS[result.method]} map of {data} by {model_title(result.model)}"
 
 
 def lead_of(result: MapResult) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 AS = "as:"
 """as:NETWORK:FILE is a file of weights that several networks fit, opened as the one that is named."""
+ZOO = "zoo:"
+"""What begins the name of a network that is made on the spot, as `cutaway networks` lists it."""
+_NO_FILE_NAME = re.compile(r'[<>:"/\\|?*\x00-\x1f]+')
+"""What some system (Windows: all of them) does not take in a file's name."""
 
 
 def named_network(typed: str) -> tuple[str, str]:
@@ -17,12 +22,16 @@ def named_network(typed: str) -> tuple[str, str]:
 
 
 def stem_of(typed: str) -> str:
-    """ "../keras_model.h5" -> "keras_model"; a folder, "." too -> its own name."""
-    path = Path(named_network(typed)[1].removeprefix("zoo:"))
-    return path.resolve().name if path.is_dir() else path.stem
+    """ "../keras_model.h5" -> "keras_model"; a folder, "." too -> its own name; zoo:NAME -> NAME.
+
+    A name that a file may have on every system.
+    """
+    path = Path(named_network(typed)[1])
+    name = path.resolve().name if path.is_dir() else typed if typed.startswith(ZOO) else path.stem
+    return _NO_FILE_NAME.sub("-", name.removeprefix(ZOO))
 
 
 def title_of(typed: str) -> str:
     """As `stem_of`, for what is not looked for on the disk: a run's name keeps its dots only without an ending."""
-    path = Path(named_network(typed)[1].removeprefix("zoo:"))
-    return path.stem if path.suffix else path.name
+    path = Path(named_network(typed)[1])
+    return typed.removeprefix(ZOO) if typed.startswith(ZOO) else path.stem if path.suffix else path.name

@@ -29,6 +29,7 @@ from cutaway.graph.receptive import ReceptiveField, receptive_fields
 from cutaway.graph.shapes import shapes_of
 from cutaway.model import Model
 from cutaway.verbs.layer_choice import kind_at
+from cutaway.verbs.model_name import title_of
 from cutaway.verbs.neuron import NeuronOptions, NeuronResult, NeuronUnit, Patch
 from cutaway.verbs.photos import Photos, gathered, open_photos
 
@@ -287,8 +288,7 @@ def _write(result: NeuronResult, model: Model, path: Path) -> None:
         )
         for u in result.units
     ]  # fmt: skip
-    file = Path(result.model)
-    network = file.stem if file.suffix else file.name
+    network = title_of(result.model)
     one = result.units[0].name if len(result.units) == 1 else f"{len(result.units)} units"
     over = f" Photos: {result.pictures:,} of {result.data}." if result.data else ""
     scene = neuron_page(

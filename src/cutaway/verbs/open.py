@@ -105,7 +105,8 @@ def _row(row: Any) -> dict[str, Any]:
 def _run(options: OpenOptions) -> Generator[Event, None, Opened]:
     from cutaway.errors import BadModel
     from cutaway.formats.parts import OnlyView
-    from cutaway.verbs.find import ZOO, file_of, find_model, made_now
+    from cutaway.verbs.find import file_of, find_model, made_now
+    from cutaway.verbs.model_name import ZOO
     from cutaway.verbs.picture_file import picture_file
 
     drawing = picture_file(options.out, "open", options.model, (".svg",)) if options.out else None

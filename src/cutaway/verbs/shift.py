@@ -144,12 +144,10 @@ def _run(options: ShiftOptions) -> Generator[Event, None, ShiftResult]:
 
 
 def _chart(result: ShiftResult, found: Shift, change: Change) -> Scene:
-    from pathlib import Path
-
     from cutaway.draw.shift import Curve, most_likely, shift_chart
+    from cutaway.verbs.model_name import title_of
 
-    file = Path(result.model)
-    network = file.stem if file.suffix else file.name
+    network = title_of(result.model)
     answer = result.classes[int(found.probabilities[found.start].argmax())]
     curves = [Curve(result.classes[k], found.probabilities[:, k].tolist()) for k in most_likely(found.probabilities)]
     words = [

@@ -232,13 +232,11 @@ def _batches(
 
 
 def _chart(result: SilentResult) -> Scene:
-    from pathlib import Path
-
     from cutaway.draw.silence import Row, silence_chart
+    from cutaway.verbs.model_name import title_of
 
     rows = [Row(r.name, r.channels, len(r.silent), None if r.rare is None else len(r.rare)) for r in result.layers]
-    file = Path(result.model)
-    network = file.stem if file.suffix else file.name
+    network = title_of(result.model)
     return silence_chart(rows, title=f"Silent channels of {network}", pictures=result.pictures, data=result.data)
 
 

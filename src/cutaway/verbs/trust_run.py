@@ -25,7 +25,7 @@ from cutaway.model import Model
 from cutaway.verbs.explain_methods import Chosen, given_settings, refuse_without_gradient
 from cutaway.verbs.explain_run import model_of
 from cutaway.verbs.find import made_now
-from cutaway.verbs.model_name import stem_of
+from cutaway.verbs.model_name import stem_of, title_of
 from cutaway.verbs.photos import gathered, open_photos
 from cutaway.verbs.table_file import must_end_well, partial_of, table_file, write_table
 from cutaway.verbs.trust import Trust, TrustOptions, TrustResult
@@ -169,7 +169,7 @@ def _chart(result: TrustResult) -> Scene:
         "Only a map that beats chance, changes with the weights and moves with the picture tells of reasons.",
     ]
     rows = [Row(row.title, row.level, [_dot(row, name) for name in COLUMNS]) for row in result.rows]
-    title = f"Which explanations of {stem_of(result.model)} can be believed"
+    title = f"Which explanations of {title_of(result.model)} can be believed"
     return trust_chart(rows, tuple(COLUMNS.values()), title=title, words=words)
 
 

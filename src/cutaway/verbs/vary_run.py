@@ -21,6 +21,7 @@ from cutaway.surgery.edit import Edit
 from cutaway.surgery.effect_data import Logits, all_answers, data_effect, must_be_finite
 from cutaway.surgery.knobs import Knob, settings_of
 from cutaway.surgery.language import read_edits
+from cutaway.verbs.model_name import title_of
 from cutaway.verbs.photos import Photos, gathered, open_photos
 from cutaway.verbs.vary import VaryOptions, VaryResult, VaryRow
 
@@ -111,8 +112,7 @@ def _plot(result: VaryResult, knobs: Sequence[Knob], path: Path) -> None:
     numbers = knobs[0].numbers if len(knobs) == 1 and not indices else None
     places: list[float | None] = [None, *(numbers or [None] * (len(result.rows) - 1))]
     points = [_point(row, place, result.labelled) for row, place in zip(result.rows, places, strict=True)]
-    file = Path(result.model)
-    network = file.stem if file.suffix else file.name
+    network = title_of(result.model)
     data = "/".join(Path(result.data.rstrip("/")).parts[-2:]).removeprefix("sample:")
     seen = f"{result.pictures:,} photos of {data}" if result.pictures != 1 else f"the photo {data}"
     if result.labelled:

@@ -192,9 +192,10 @@ def _titles(options: WatchOptions, picture: str, model: Model, top: Sequence[tup
     """-> title and the lines below it."""
     from pathlib import Path
 
+    from cutaway.verbs.model_name import title_of
+
     best, share = top[0]
-    file = Path(options.model)
-    network = file.stem if file.suffix else file.name
+    network = title_of(options.model)
     legend = (
         "Zero is white, above zero orange to brown, below zero blue. Hatched: silent (zero or the same everywhere)."
     )
