@@ -46,7 +46,11 @@ def test_maps_that_changed_come_first_and_alone() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        (RANDOM.normal(size=(4, 8, 8)), RANDOM.normal(size=(4, 4, 4)), "4 × 8 × 8 → 4 × 4 × 4"),
+        (
+            RANDOM.normal(size=(4, 8, 8)),
+            RANDOM.normal(size=(4, 4, 4)),
+            "other shapes: 4 × 8 × 8 before, 4 × 4 × 4 after",
+        ),
         (RANDOM.normal(size=(4, 8, 8)), RANDOM.normal(size=(9, 8, 8)), "9 × 8 × 8 after"),
         (RANDOM.normal(size=(4, 8, 8)), None, "not there any more"),
         (None, RANDOM.normal(size=(4, 8, 8)), "not there before"),
@@ -63,6 +67,13 @@ def test_layers_of_every_kind(before: np.ndarray | None, after: np.ndarray | Non
     assert said in " ".join(words(block))
     assert all(m.x + m.width <= PAGE_WIDTH - 79 for m in block.marks if isinstance(m, Raster | Box))
     assert page("t", [], [block]).png()[:4] == b"\x89PNG"
+
+
+def test_a_layer_of_another_kind_says_both_and_its_size() -> None:
+    _, block = layers_blocks(
+        [LayerPair("pool1", "MaxPool2d → AvgPool2d", RANDOM.normal(size=(4, 8, 8)), np.ones((4, 8, 8)))]
+    )
+    assert "MaxPool2d → AvgPool2d · 4 × 8 × 8" in words(block)
 
 
 def test_a_layer_without_values_is_refused() -> None:

@@ -358,9 +358,10 @@ def test_a_file_that_only_shows(tmp_path: Path, cli: Cli) -> None:
     from safetensors.numpy import save_file
 
     save_file({"strange.weight": np.zeros((3, 7), np.float32)}, tmp_path / "strange.safetensors")
-    found = cli("explain", "strange.safetensors", CIRCLE)
-    assert found.code == 2
-    assert "Only a network that runs can be explained; `cutaway open strange.safetensors`" in found.err
+    for asked in (("explain", "strange.safetensors", CIRCLE), ("neuron", "strange.safetensors", "conv[1]")):
+        found = cli(*asked)
+        assert found.code == 2
+        assert "This asks for a network that runs; `cutaway open strange.safetensors` lists what is in" in found.err
 
 
 def test_names_that_are_alike_and_photos_without_one() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cutaway.verbs.model_name import stem_of, title_of
+from cutaway.verbs.model_name import data_title, stem_of, title_of
 from cutaway.verbs.picture_file import picture_file
 
 
@@ -22,6 +22,10 @@ from cutaway.verbs.picture_file import picture_file
 )
 def test_a_name_for_files_and_one_for_titles(typed: str, stem: str, title: str) -> None:
     assert (stem_of(typed), title_of(typed)) == (stem, title)
+
+
+def test_data_are_called_by_the_end_of_their_path() -> None:
+    assert [data_title(t) for t in ("/home/me/pets/test/", "digits", "sample:cat")] == ["pets/test", "digits", "cat"]
 
 
 def test_a_default_name_has_no_colon(here: Path) -> None:

@@ -223,10 +223,9 @@ def _cell(values: Values | None, colours: Range, which: Values, missing: str) ->
 
 def _label(layer: LayerPair, there: Sequence[Values], apart: Values | None, colours: Range, own: Range | None) -> Block:
     wide = LABELS - 22
-    what = " → ".join(dict.fromkeys(_size(v.shape, short=len(there) > 1 and apart is None) for v in there))
     marks: list[Mark] = [
         Words(0, 14, cut(layer.name, wide, 16, strong=True), 16, strong=True),
-        Words(0, 31, cut(f"{layer.kind} · {what}", wide, 13), 13, MUTED),
+        Words(0, 31, cut(_kind(layer, there), wide, 13), 13, MUTED),
         *moved(legend_bar(colours, 150).marks, 0, 42),
         Words(160, 51, "values", 11.5, MUTED),
     ]
@@ -239,10 +238,16 @@ def _label(layer: LayerPair, there: Sequence[Values], apart: Values | None, colo
     return Block(y, tuple(marks))
 
 
-def _size(shape: tuple[int, ...], *, short: bool) -> str:
+def _kind(layer: LayerPair, there: Sequence[Values]) -> str:
+    """Kind and size; two sizes stand in the place of the difference, and two kinds leave little room for one."""
+    if len({v.shape for v in there}) > 1:
+        return layer.kind
+    shape = there[0].shape
+    return f"{layer.kind} · {' × '.join(map(str, shape)) if '→' in layer.kind else _size(shape)}"
+
+
+def _size(shape: tuple[int, ...]) -> str:
     size = " × ".join(map(str, shape[1:]))
-    if short:
-        return " × ".join(map(str, shape))
     return {3: f"{shape[0]} maps of {size}", 2: f"{shape[0]} × {size}", 1: f"{shape[0]} numbers"}[len(shape)]
 
 

@@ -71,10 +71,10 @@ class FileView:
 
 
 class OnlyView(BadModel):
-    """A file whose parts can be listed but not run; the message is `reason`, `view` holds the list."""
+    """A file whose parts can be listed but not run; the message is `reason` and `advice`, `view` holds the list."""
 
-    def __init__(self, view: FileView) -> None:
-        super().__init__(view.reason)
+    def __init__(self, view: FileView, advice: str = "") -> None:
+        super().__init__(f"{view.reason} {advice}".rstrip())
         rows = tuple(
             ViewRow(
                 one_line(row.name, 300), one_line(row.kind, 100), row.shape, row.parameters, one_line(row.note, 300)
@@ -82,4 +82,4 @@ class OnlyView(BadModel):
             for row in view.rows
         )
         nearest = tuple(map(one_line, view.nearest))
-        self.view = FileView(view.answer, view.format, str(self), rows, nearest)
+        self.view = FileView(view.answer, view.format, one_line(view.reason), rows, nearest)

@@ -36,7 +36,7 @@ from cutaway.surgery.effect import Effect, effect, sharing
 from cutaway.surgery.effect_data import DataEffect, all_answers, data_effect, must_be_finite
 from cutaway.verbs.effect import EffectOptions, EffectResult
 from cutaway.verbs.layer_choice import choose_layers, kind_at, telling_layers
-from cutaway.verbs.model_name import title_of
+from cutaway.verbs.model_name import data_title, title_of
 from cutaway.verbs.photos import Photos, gathered, open_photos
 
 MOST_LAYERS = 5
@@ -153,11 +153,6 @@ def _short(name: str) -> str:
     return Path(name).name.removeprefix("sample:")
 
 
-def _data_name(typed: str) -> str:
-    """The last two parts of a path: "test" alone says nothing."""
-    return "/".join(Path(typed.rstrip("/")).parts[-2:])
-
-
 def _percent(share: float | None) -> str:
     return "–" if share is None or share != share else f"{100 * share:.1f} %"
 
@@ -166,11 +161,12 @@ def _picture_blocks(
     found: Effect, pixels: NDArray[np.uint8], before: Model, after: Model, layers: str, edits: Sequence[str]
 ) -> list[Block]:
     names = _asked_layers(before, after, layers) if layers else _telling(found, before, after)
-    kinds = {name: kind_at(m.graph, node) for m in (after, before) for name, node in names_of(m.graph).items()}
+    kinds = [{name: kind_at(m.graph, node) for name, node in names_of(m.graph).items()} for m in (before, after)]
     pairs = []
     for name in names:
         one, two, _ = found.maps(name)
-        pairs.append(LayerPair(name, kinds[name], _drawable(one), _drawable(two)))
+        kind = " → ".join(dict.fromkeys(known[name] for known in kinds if name in known))
+        pairs.append(LayerPair(name, kind, _drawable(one), _drawable(two)))
     ranked = sorted(found.classes, key=lambda c: -max(_share(c.before), _share(c.after)))[:MOST_CLASSES]
     rows = [SharePair(c.name, c.before, c.after) for c in ranked]
     nothing = [] if found.changed else [words_block("No layer gives other values on this picture.")]
@@ -223,7 +219,7 @@ def _drawable(values: NDArray[Any] | None) -> NDArray[Any] | None:
 
 
 def _headline(found: DataEffect) -> str:
-    name = _data_name(found.data)
+    name = data_title(found.data)
     if found.before is None or found.after is None:
         return f"{name}: {len(found.flips):,} of {found.n:,} photos get another answer"
     return f"{name}: {_percent(found.before.accuracy)} → {_percent(found.after.accuracy)} of {found.n:,} photos right"

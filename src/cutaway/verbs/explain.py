@@ -181,11 +181,12 @@ def _done(work: Generator[Event, None, ExplainResult]) -> Generator[Event | Done
 
 
 def _run(options: ExplainOptions) -> Generator[Event, None, ExplainResult]:
-    from cutaway.verbs.explain_run import explain_of, model_of, npz_file
+    from cutaway.verbs.explain_run import explain_of, npz_file
+    from cutaway.verbs.find import find_model
     from cutaway.verbs.picture_file import picture_file
 
     path, npz = picture_file(options.out, "explain", options.model), npz_file(options.npz)
-    return (yield from explain_of(options, model_of(options.model), options.pictures, path, npz))
+    return (yield from explain_of(options, find_model(options.model), options.pictures, path, npz))
 
 
 explain = ExplainVerb("explain", ExplainOptions, _run)

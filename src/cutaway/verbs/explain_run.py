@@ -23,14 +23,13 @@ from cutaway.explanation.explanation import Checks, Explanation, explained
 from cutaway.explanation.method import Answer, settings_dict
 from cutaway.explanation.question import Question, ask
 from cutaway.explanation.target import class_name, class_named
-from cutaway.formats.parts import OnlyView
 from cutaway.image import Image
 from cutaway.image.fit import fit_picture, target_px
 from cutaway.model import Model
 from cutaway.verbs.explain import ExplainedPicture, ExplainOptions, ExplainResult
 from cutaway.verbs.explain_methods import Chosen, chosen_methods, refuse_without_gradient
 from cutaway.verbs.explain_page import write_page
-from cutaway.verbs.find import find_model, made_now
+from cutaway.verbs.find import made_now
 from cutaway.verbs.picture_file import picture_file
 
 MOST_OF_FOLDER = 8
@@ -38,16 +37,6 @@ MOST_OF_FOLDER = 8
 BATCH = 8
 """Photos in one question: the maps of more would not fit the processor's cache."""
 TOP = 5
-
-
-def model_of(typed: str) -> Model:
-    """What was typed for the model -> Model. Raises BadModel, with what can be done, for one that only shows."""
-    try:
-        return find_model(typed)
-    except OnlyView as only:
-        raise BadModel(
-            f"{only} Only a network that runs can be explained; `cutaway open {typed}` lists what is in the file."
-        ) from None
 
 
 def npz_file(typed: str) -> Path | None:

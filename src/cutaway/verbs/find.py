@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cutaway.errors import BadInput
 from cutaway.events import Note
+from cutaway.formats.parts import OnlyView
 from cutaway.formats.table import is_tfjs_folder
 from cutaway.model import Model, open_model
 from cutaway.training.run_folder import RunFolder, find_run
@@ -21,10 +23,16 @@ _IN_FOLDERS = ("model.safetensors", "saved_model.pb", "model.json")
 
 
 def find_model(typed: str) -> Model:
-    """Model file, as:NETWORK:FILE, run folder, run name, "last" or zoo:NAME -> Model. Raises BadInput, BadModel."""
+    """Model file, as:NETWORK:FILE, run folder, run name, "last" or zoo:NAME -> Model. Raises BadInput, BadModel;
+    OnlyView, with what can be done, for a file that only shows.
+    """
     if typed.startswith(ZOO):
         return zoo_model(typed.removeprefix(ZOO))
-    return open_model(file_of(typed), network=named_network(typed)[0])
+    try:
+        return open_model(file_of(typed), network=named_network(typed)[0])
+    except OnlyView as only:
+        advice = f"This asks for a network that runs; `cutaway open {shlex.quote(typed)}` lists what is in the file."
+        raise OnlyView(only.view, advice) from None
 
 
 def made_now(typed: str, model: Model) -> Iterator[Note]:

@@ -1,4 +1,4 @@
-"""What was typed for a model -> the network it names, and what files and titles call it."""
+"""What was typed for a model or data -> the network it names, and what files and titles call it."""
 
 from __future__ import annotations
 
@@ -35,3 +35,11 @@ def title_of(typed: str) -> str:
     """As `stem_of`, for what is not looked for on the disk: a run's name keeps its dots only without an ending."""
     path = Path(named_network(typed)[1])
     return typed.removeprefix(ZOO) if typed.startswith(ZOO) else path.stem if path.suffix else path.name
+
+
+def data_title(typed: str) -> str:
+    """A data set or photo as typed -> the last two parts of its path ("test" alone says nothing); sample:NAME -> NAME.
+
+    The way there is nobody's business on a picture that is passed on.
+    """
+    return "/".join(Path(typed.rstrip("/")).parts[-2:]).removeprefix("sample:")

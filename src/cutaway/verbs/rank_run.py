@@ -19,11 +19,11 @@ from cutaway.events import Event, Note
 from cutaway.graph.digest import digest
 from cutaway.graph.shapes import shapes_of
 from cutaway.model import Model
-from cutaway.surgery.rank import Parts, parts_of, ranking
+from cutaway.surgery.rank import Parts, Standing, parts_of, ranking
 from cutaway.surgery.worth import worths
 from cutaway.verbs.find import find_model
 from cutaway.verbs.layer_choice import choose_layers
-from cutaway.verbs.model_name import stem_of, title_of
+from cutaway.verbs.model_name import data_title, stem_of, title_of
 from cutaway.verbs.photos import gathered, open_photos
 from cutaway.verbs.rank import RankOptions, RankResult
 from cutaway.verbs.rank_partial import Keeper, question_of, taken_up
@@ -49,7 +49,7 @@ def rank_on(options: RankOptions) -> Generator[Event, None, RankResult]:
     start = taken_up(partial, question)
     count = len(photos)
     if start is not None:
-        yield Note(f"Going on from {partial}: {start.done:,} of {count:,} pictures were through.")
+        yield Note(f"Going on from {partial}: {_told(start, parts, count)}.")
     keeper = Keeper(partial, question)
     with using(options.threads):
         standing = yield from ranking(model, parts, pixels.rows, labels, count, start, keeper)
@@ -71,6 +71,15 @@ def rank_on(options: RankOptions) -> Generator[Event, None, RankResult]:
         _write(result)
         partial.unlink(missing_ok=True)
     return result
+
+
+def _told(start: Standing, parts: Parts, count: int) -> str:
+    """Where a ranking stood, how far it came with the pictures that it had at hand, too -> words."""
+    through = f"{start.done:,} of {count:,} pictures were through"
+    if not start.ahead:
+        return through
+    stages, what = (len(parts.points), "layers") if parts.by == "channel" else (len(parts.ways), f"{parts.by}s")
+    return f"{through}, and with the next ones {start.ahead:,} of {stages:,} {what}"
 
 
 def _layers(model: Model, options: RankOptions) -> Sequence[str]:
@@ -109,7 +118,7 @@ def _chart(result: RankResult) -> Scene:
     whole, network = result.whole, title_of(result.model)
     own = result.judged == "own answers"
     judged = "its own answers" if own else f"accuracy {percent(whole.accuracy, 1)}, loss {whole.loss:.3f} nats"
-    pictures = f"{whole.pictures:,} picture{'s' * (whole.pictures != 1)} of {result.data}"
+    pictures = f"{whole.pictures:,} picture{'s' * (whole.pictures != 1)} of {data_title(result.data)}"
     words = [f"Measured on {pictures}; the whole network: {judged}."]
     if result.by == "channel":
         by_layer: dict[str, list[float]] = {}

@@ -23,8 +23,7 @@ from cutaway.explanation.verdict import HARDLY_CHANGED, UNSTABLE
 from cutaway.graph.digest import digest
 from cutaway.model import Model
 from cutaway.verbs.explain_methods import Chosen, given_settings, refuse_without_gradient
-from cutaway.verbs.explain_run import model_of
-from cutaway.verbs.find import made_now
+from cutaway.verbs.find import find_model, made_now
 from cutaway.verbs.model_name import stem_of, title_of
 from cutaway.verbs.photos import gathered, open_photos
 from cutaway.verbs.table_file import must_end_well, partial_of, table_file, write_table
@@ -47,7 +46,7 @@ def trust_on(options: TrustOptions) -> Generator[Event, None, TrustResult]:
     methods, left_out = chosen(options.method)
     given = given_settings(options.set, options.layer, methods)
     settings = {m.name: settings_of(m, given[m.name]) for m in methods}
-    model = model_of(options.model)
+    model = find_model(options.model)
     yield from made_now(options.model, model)
     found = open_photos(options.data, model.classes)
     photos = yield from gathered((found[0], False, ""), options.data, [model.contract], options.fold, options.most)

@@ -21,7 +21,7 @@ from cutaway.surgery.edit import Edit
 from cutaway.surgery.effect_data import Logits, all_answers, data_effect, must_be_finite
 from cutaway.surgery.knobs import Knob, settings_of
 from cutaway.surgery.language import read_edits
-from cutaway.verbs.model_name import title_of
+from cutaway.verbs.model_name import data_title, title_of
 from cutaway.verbs.photos import Photos, gathered, open_photos
 from cutaway.verbs.vary import VaryOptions, VaryResult, VaryRow
 
@@ -113,7 +113,7 @@ def _plot(result: VaryResult, knobs: Sequence[Knob], path: Path) -> None:
     places: list[float | None] = [None, *(numbers or [None] * (len(result.rows) - 1))]
     points = [_point(row, place, result.labelled) for row, place in zip(result.rows, places, strict=True)]
     network = title_of(result.model)
-    data = "/".join(Path(result.data.rstrip("/")).parts[-2:]).removeprefix("sample:")
+    data = data_title(result.data)
     seen = f"{result.pictures:,} photos of {data}" if result.pictures != 1 else f"the photo {data}"
     if result.labelled:
         what = "accuracy"
