@@ -27,7 +27,7 @@ def test_dots_stand_at_their_probabilities() -> None:
     assert [p.x + p.width / 2 for p in photos] == pytest.approx([d.x + d.width / 2 for d in dots])
     assert photos[0].height / photos[0].width == pytest.approx(0.8)
     words = [m.text for m in scene.marks if isinstance(m, Words)]
-    assert {"cat  100 %", "unmoved", "pixels", "−2", "0", "2"} <= set(words)
+    assert {"cat  100 %", "unchanged", "pixels", "−2", "0", "2"} <= set(words)
 
 
 def test_equal_factors_stand_at_equal_distances() -> None:
@@ -48,6 +48,7 @@ def test_names_that_end_together_do_not_lie_on_each_other() -> None:
 
 def test_the_classes_that_are_ever_likely() -> None:
     probabilities = np.array([[0.5, 0.3, 0.2, 0.0], [0.1, 0.8, 0.1, 0.0]])
-    assert most_likely(probabilities) == [1, 0, 2, 3]
-    assert most_likely(probabilities, 2) == [1, 0]
+    assert most_likely(probabilities, 1) == [1, 0, 2, 3]
+    assert most_likely(probabilities, 0) == [0, 1, 2, 3]
+    assert most_likely(probabilities, 0, 2) == [0, 1]
     assert len(COLOURS) == 5

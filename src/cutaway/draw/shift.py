@@ -55,7 +55,7 @@ def shift_chart(
     start: int,
     equal_factors: bool = False,
 ) -> Scene:
-    """At most five curves, amounts of the steps, pictures uint8 (S, H, W, 3) -> the chart; `start` is the unmoved step.
+    """At most five curves, amounts of the steps, pictures uint8 (S, H, W, 3) -> the chart; `start`: the unchanged one.
 
     `equal_factors`: steps that multiply stand at equal distances.
     """
@@ -69,7 +69,7 @@ def shift_chart(
             Words(x.start - 12, y.at(share) + 5, f"{100 * share:g} %", 14, MUTED, "end"),
         ]
     here = x.at(amounts[start])
-    marks += [Line(here, y.at(1), here, y.at(0), MUTED, 1), Words(here, y.at(1) - 8, "unmoved", 13, MUTED, "middle")]
+    marks += [Line(here, y.at(1), here, y.at(0), MUTED, 1), Words(here, y.at(1) - 8, "unchanged", 13, MUTED, "middle")]
     for colour, curve in zip(COLOURS, curves, strict=False):
         places = [(x.at(a), y.at(v)) for a, v in zip(amounts, curve.values, strict=True)]
         marks += [Line(*a, *b, colour, 3) for a, b in itertools.pairwise(places)]
@@ -120,7 +120,10 @@ def _amount(value: float) -> str:
     return plain(round(value, 3)).replace("-", "−")
 
 
-def most_likely(probabilities: NDArray[np.float64], most: int = MOST_CURVES) -> list[int]:
-    """Probabilities (S, K) -> the classes that are ever likeliest, the highest peak first; at most so many."""
-    peaks = probabilities.max(0)
-    return [int(k) for k in np.argsort(-peaks, kind="stable")[:most]]
+def most_likely(probabilities: NDArray[np.float64], start: int, most: int = MOST_CURVES) -> list[int]:
+    """Probabilities (S, K) -> at most so many classes, those of the highest peaks.
+
+    The likeliest at step `start` comes first, so that the answer to the unchanged picture always has the first colour.
+    """
+    kept = np.argsort(-probabilities.max(0), kind="stable")[:most]
+    return [int(k) for k in kept[np.argsort(-probabilities[start, kept], kind="stable")]]

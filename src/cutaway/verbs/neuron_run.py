@@ -29,7 +29,7 @@ from cutaway.graph.receptive import ReceptiveField, receptive_fields
 from cutaway.graph.shapes import shapes_of
 from cutaway.model import Model
 from cutaway.verbs.layer_choice import kind_at
-from cutaway.verbs.model_name import title_of
+from cutaway.verbs.model_name import data_title, title_of
 from cutaway.verbs.neuron import NeuronOptions, NeuronResult, NeuronUnit, Patch
 from cutaway.verbs.photos import Photos, gathered, open_photos
 
@@ -290,7 +290,7 @@ def _write(result: NeuronResult, model: Model, path: Path) -> None:
     ]  # fmt: skip
     network = title_of(result.model)
     one = result.units[0].name if len(result.units) == 1 else f"{len(result.units)} units"
-    over = f" Photos: {result.pictures:,} of {result.data}." if result.data else ""
+    over = f" Photos: {result.pictures:,} of {data_title(result.data)}." if result.data else ""
     scene = neuron_page(
         sheets,
         title=f"What {one} of {network} look{'s' * (len(result.units) == 1)} for",

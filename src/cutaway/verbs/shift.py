@@ -149,7 +149,8 @@ def _chart(result: ShiftResult, found: Shift, change: Change) -> Scene:
 
     network = title_of(result.model)
     answer = result.classes[int(found.probabilities[found.start].argmax())]
-    curves = [Curve(result.classes[k], found.probabilities[:, k].tolist()) for k in most_likely(found.probabilities)]
+    shown = most_likely(found.probabilities, found.start)
+    curves = [Curve(result.classes[k], found.probabilities[:, k].tolist()) for k in shown]
     words = [
         f"Invariance {found.invariance:.3f}: 1 minus the mean total variation distance to the unmoved answer; "
         f"{answer} stays the likeliest in {100 * found.kept:.0f} % of the steps.",

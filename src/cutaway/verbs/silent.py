@@ -233,11 +233,13 @@ def _batches(
 
 def _chart(result: SilentResult) -> Scene:
     from cutaway.draw.silence import Row, silence_chart
-    from cutaway.verbs.model_name import title_of
+    from cutaway.verbs.model_name import data_title, title_of
 
     rows = [Row(r.name, r.channels, len(r.silent), None if r.rare is None else len(r.rare)) for r in result.layers]
     network = title_of(result.model)
-    return silence_chart(rows, title=f"Silent channels of {network}", pictures=result.pictures, data=result.data)
+    return silence_chart(
+        rows, title=f"Silent channels of {network}", pictures=result.pictures, data=data_title(result.data)
+    )
 
 
 silent = Verb("silent", SilentOptions, _run)

@@ -24,7 +24,7 @@ from cutaway.graph.digest import digest
 from cutaway.model import Model
 from cutaway.verbs.explain_methods import Chosen, given_settings, refuse_without_gradient
 from cutaway.verbs.find import find_model, made_now
-from cutaway.verbs.model_name import stem_of, title_of
+from cutaway.verbs.model_name import data_title, stem_of, title_of
 from cutaway.verbs.photos import gathered, open_photos
 from cutaway.verbs.table_file import must_end_well, partial_of, table_file, write_table
 from cutaway.verbs.trust import Trust, TrustOptions, TrustResult
@@ -163,8 +163,8 @@ def _chart(result: TrustResult) -> Scene:
     n = result.pictures
     about = f"the class {result.target}" if result.target else "each photo's likeliest class"
     words = [
-        f"{n:,} photo{'s' * (n != 1)} of {result.data}, explained for {about}; dots are means, lines their 95 % "
-        "intervals.",
+        f"{n:,} photo{'s' * (n != 1)} of {data_title(result.data)}, explained for {about}; dots are means, lines "
+        "their 95 % intervals.",
         "Only a map that beats chance, changes with the weights and moves with the picture tells of reasons.",
     ]
     rows = [Row(row.title, row.level, [_dot(row, name) for name in COLUMNS]) for row in result.rows]
