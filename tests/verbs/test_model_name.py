@@ -18,6 +18,7 @@ from cutaway.verbs.picture_file import picture_file
         ("../keras_model.h5", "keras_model", "keras_model"),
         ('a:b?"c".onnx', "a-b-c-", 'a:b?"c"'),
         ("runs/pets", "pets", "pets"),
+        ("as:resnet18:w.pt", "w", "w"),
     ],
 )
 def test_a_name_for_files_and_one_for_titles(typed: str, stem: str, title: str) -> None:
