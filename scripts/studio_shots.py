@@ -2,7 +2,7 @@
 
     python scripts/studio_shots.py [MODEL] [PICTURE]
 
-Without a model it takes the run of `make demo` where there is one, else a small network with random weights.
+Without a model it takes the run of `make demo` where there is one, on a digit, else a network with random weights.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ MOST_SECONDS = 20
 def main() -> None:
     demo = ROOT / "runs" / "demo"
     model = sys.argv[1] if len(sys.argv) > 1 else str(demo) if (demo / "model.safetensors").exists() else "zoo:resnet18"
-    picture = sys.argv[2] if len(sys.argv) > 2 else "sample:cat"
+    picture = sys.argv[2] if len(sys.argv) > 2 else "digits:17" if model == str(demo) else "sample:cat"
     about = f"?model={quote(located(model), safe='/:')}&picture={quote(located(picture), safe='/:')}"
     with (
         tempfile.TemporaryDirectory() as folder,
-        kit.studio(Path(folder), located(model), "--picture", located(picture)) as server,
+        kit.studio(beside_runs(Path(folder)), located(model), "--picture", located(picture)) as server,
         kit.playwright() as playwright,
         kit.chromium(playwright) as browser,
     ):
@@ -41,6 +41,13 @@ def main() -> None:
                 with kit.visit(browser, server, f"#/{name}{about}", color_scheme=scheme) as page:
                     settle(page)
                     print(kit.shot(page, f"{name}-{scheme}").relative_to(ROOT))
+
+
+def beside_runs(folder: Path) -> Path:
+    """Empty folder -> the same, where the studio finds the runs that are here."""
+    if (ROOT / "runs").is_dir():
+        (folder / "runs").symlink_to(ROOT / "runs")
+    return folder
 
 
 def names() -> list[str]:

@@ -45,6 +45,12 @@ it('a thousand classes are searched, a few are not', async () => {
   await fireEvent.input(screen.getByRole('searchbox', { name: 'Find a class' }), { target: { value: 'class 99' } });
   expect(screen.getAllByRole('listitem').every((item) => item.textContent?.includes('class 99'))).toBe(true);
   shown.unmount();
+  const ten = render(Probabilities, { rows: rows.slice(0, 10) });
+  expect(screen.queryByRole('searchbox')).toBeNull(); // two more are shown rather than searched for
+  expect(screen.getAllByRole('listitem')).toHaveLength(10);
+  await ten.rerender({ rows: rows.slice(0, 10), top: 5 });
+  expect(screen.getByRole('searchbox', { name: 'Find a class' })).toBeTruthy();
+  ten.unmount();
   render(Probabilities, { rows: [['cat', 0.75, 0.5], ['dog', 0.25, 0.5]] });
   expect(screen.queryByRole('searchbox')).toBeNull();
   expect(screen.getAllByRole('listitem')[0]?.textContent).toMatch(/cat\s*75\.0\s%\s*\+25\.0\spoints/);
