@@ -158,6 +158,22 @@ def test_ctrl_c_is_130_and_a_word(broken: Any, cli: Cli) -> None:
     assert (said.code, said.out, said.err) == (130, "", "Stopped.\n")
 
 
+@pytest.mark.parametrize("moment", ["make_app", "typer"])
+def test_ctrl_c_before_the_verb_begins_is_130_and_a_word(moment: str, tmp_path: Path) -> None:
+    """While the flags are put together, and while the library that does so is read."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Pressed:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        f"        if name == {'cutaway.cli.studio' if moment == 'make_app' else 'typer'!r}: raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Pressed())\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, sys.path)])}
+    command = [sys.executable, "-m", "cutaway", "networks"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "Stopped.\n")
+
+
 def test_results_become_json_values() -> None:
     got = to_plain({1: (Path("a/b"), float("nan"), float("inf"), 2.5, None, True, np.float64(0.5))})
     assert got == {"1": ["a/b", None, None, 2.5, None, True, 0.5]}

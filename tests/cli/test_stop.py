@@ -110,11 +110,15 @@ def test_a_sweep_stopped_shows_what_it_has(shapes: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("after", [0.3 * 1.17**k for k in range(20)])
 def test_at_any_moment_it_ends_with_0_or_130_and_no_traceback(after: float, shapes: Path) -> None:
-    """From the libraries' imports, which turn an interrupt into any error or into nothing, to the epochs."""
+    """From the libraries' imports, which turn an interrupt into any error or into nothing, to the epochs.
+
+    An interrupt inside a library's exec() makes `python -m` end by the signal whatever exit code is asked for; a shell
+    calls that 130 too.
+    """
     with started("train", shapes, *LONG, "--out", "run") as process:
         time.sleep(0.3 + after)
         ctrl_c(process)
         out, err = process.communicate(timeout=60)
-    assert process.returncode in (0, 130), err
+    assert process.returncode in (0, 130, -signal.SIGINT), err
     assert "Traceback" not in err
     assert (process.returncode == 0) == ("pictures right" in out)

@@ -33,6 +33,9 @@ def main() -> None:
     words = sys.argv[1:] or ["--help"]
     try:
         code = make_app(_asked(words))(words, prog_name="cutaway", standalone_mode=False)
+    except KeyboardInterrupt:  # before the verb began: there is nothing to keep
+        _say("Stopped.")
+        code = 130
     except SystemExit as ended:  # Rich and Typer end with 1 where the reader of our output is gone
         code = 0 if ended.code == 1 else ended.code
     except Exception as error:
