@@ -36,6 +36,8 @@ export class Live {
   #owners = new Map<string, readonly Watch[]>();
   #listeners = new Map<string, Set<Listener>>();
   #latest = new Map<string, MapFrame>();
+  /** Maps of an answer that is still arriving: all are shown with its last frame, so that the screen is painted once. */
+  #arrived: MapFrame[] = [];
   #socket: WebSocket | null = null;
   #seq = 0;
   #asked = new Map<number, { at: number; about: string }>();
@@ -130,6 +132,7 @@ export class Live {
     this.#subject = subject;
     this.#over = this.#seq;
     this.#latest.clear();
+    this.#arrived = [];
     this.answer = null;
     this.refused = null;
     this.#wish = this.#sent = '';
@@ -151,6 +154,7 @@ export class Live {
       this.#fails = 0;
       this.#busy = false;
       this.#sent = '';
+      this.#arrived = [];
       this.#send();
     };
     socket.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => this.#take(data);
@@ -172,9 +176,12 @@ export class Live {
     }
     if (seq >= 0 && seq <= this.#over) return;
     if (frame.kind === 'map') {
-      this.#latest.set(frame.map.key, frame.map);
-      for (const listener of this.#listeners.get(frame.map.key) ?? []) listener(frame.map);
+      this.#arrived.push(frame.map);
       return;
+    }
+    for (const map of this.#arrived.splice(0)) {
+      this.#latest.set(map.key, map);
+      for (const listener of this.#listeners.get(map.key) ?? []) listener(map);
     }
     this.count++;
     const asked = this.#asked.get(seq);
