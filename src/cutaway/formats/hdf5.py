@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -151,8 +151,20 @@ def _must_be_small(item: Any, name: str) -> None:
         raise ValueError(f"attribute {name} claims more than {_MOST_ATTRIBUTE:,} bytes")
 
 
-def inside(group: Any, path: str) -> Any:
-    """Group, "a/b/c" -> the item there, None where there is none. ValueError for links that may leave the file."""
+def each_inside(group: Any, paths: Iterable[str]) -> Iterator[Any]:
+    """As `inside` for each path; a block that holds several is followed once."""
+    blocks: dict[str, Any] = {}
+    for path in paths:
+        block, _, name = path.rpartition("/")
+        if block not in blocks:
+            blocks[block] = inside(group, block, path)
+        yield inside(blocks[block], name, path)
+
+
+def inside(group: Any, path: str, whole: str = "") -> Any:
+    """Group, "a/b/c" -> the item there, None where there is none. ValueError for links that may leave the file, which
+    names the `whole` path where this is a part of it.
+    """
     item = group
     for part in path.split("/"):
         if not part:
@@ -160,20 +172,22 @@ def inside(group: Any, path: str) -> Any:
         if not isinstance(item, h5py.Group) or not item.id.links.exists(part.encode()):
             return None
         if item.id.links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:  # a soft link may end at an external one
-            raise ValueError(f"{path} is a link, perhaps to another file; Keras writes none")
+            raise ValueError(f"{whole or path} is a link, perhaps to another file; Keras writes none")
         item = item[part]
     return item
 
 
 def stored(dataset: Any, path: str, file_bytes: int) -> Stored:
     """Dataset -> its shape now, its numbers later. ValueError where it claims more than the file can hold."""
-    if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
+    shape = dataset.shape if isinstance(dataset, h5py.Dataset) else None  # each is asked of the library once
+    if shape is None:
         raise ValueError(f"{path} holds no array")
-    if dataset.dtype.hasobject:
+    dtype = dataset.dtype
+    if dtype.hasobject:
         raise ValueError(f"{path} holds texts or lists, not numbers")
     if dataset.is_virtual or dataset.external:
         raise ValueError(f"{path} keeps its numbers in another file")
-    claimed = int(np.prod(dataset.shape, dtype=object)) * dataset.dtype.itemsize
+    claimed = math.prod(map(int, shape)) * dtype.itemsize
     written = min(dataset.id.get_storage_size(), file_bytes)
     if claimed > (written if dataset.chunks is None else file_bytes * MOST_STRETCH):  # only chunks can be compressed
         raise ValueError(f"{path} claims {claimed:,} bytes where the file holds {written:,}")
@@ -186,7 +200,7 @@ def stored(dataset: Any, path: str, file_bytes: int) -> Stored:
             values = (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)
         return values
 
-    return Stored(tuple(int(n) for n in dataset.shape), read)
+    return Stored(tuple(map(int, shape)), read)
 
 
 def arrays(group: Any) -> Iterator[tuple[str, tuple[int, ...], str]]:

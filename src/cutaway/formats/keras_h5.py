@@ -78,5 +78,6 @@ class _Weights:
                 names = hdf5.names_attribute(group, "weight_names")
                 self._dealt[path[0]] = deal(self._top[path[0]], names)
             names = self._dealt[path[0]].get(path, [])
-            found = [hdf5.stored(hdf5.inside(group, name), name[:100], self._bytes) for name in names]
+            items = hdf5.each_inside(group, names)
+            found = [hdf5.stored(item, name[:100], self._bytes) for name, item in zip(names, items, strict=True)]
         return [self._budget.bounded(array) for array in found]
