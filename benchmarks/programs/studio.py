@@ -112,7 +112,7 @@ def slider(page: Any) -> Any:
 async def dragged(page: Any, seconds: float) -> dict[str, Any]:
     """Holds the first slider and moves it to and fro, 60 times a second, as a hand does: without waiting for the page.
 
-    Waiting for each move's receipt, as Playwright's own call does, moved 25 times a second and capped the answers.
+    Waiting for each move's receipt, as Playwright's own call does, would tie the moves to the page's own pace.
     """
     handle = slider(page)
     await handle.scroll_into_view_if_needed()
