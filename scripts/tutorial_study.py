@@ -1,7 +1,7 @@
 """The tutorials' notebook on real cats and dogs -> docs/coverage/tutorial.json, the pictures and tables of its page.
 
 python scripts/tutorial_study.py DATA RUN           (DATA: a folder with train/ and test/ of two classes; RUN: where the
-                                                    network is trained, used as it is where it is there; 15 minutes)
+                                                    network is trained, used as it is where it is there)
 python scripts/tutorial_study.py DATA RUN pooling   (some of its parts: layers, changes, pooling, pictures)
 python scripts/tutorial_study.py                    (only the tables, from the results that are there)
 

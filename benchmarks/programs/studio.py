@@ -134,8 +134,7 @@ async def dragged(page: Any, seconds: float) -> dict[str, Any]:
     between = np.diff(times)
     p50, p95 = (float(q) for q in np.percentile(between, [50, 95])) if len(between) else (math.inf, math.inf)
     rate = 1000 * len(between) / (times[-1] - times[0]) if len(between) else 0.0
-    found = {"answers": len(times), "p50": p50, "p95": p95, "rate": rate, "maps": maps / max(1, len(times))}
-    return found | {"moves": len(moves) / seconds}
+    return {"answers": len(times), "p50": p50, "p95": p95, "rate": rate, "maps": maps / max(1, len(times))}
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ import torch
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from cutaway.graph.build import shell
+
 BATCH = 8
 """Pictures at a time: larger batches make maps that the system hands out and takes back, page by page."""
 
@@ -65,18 +67,11 @@ def _copy_of(held: Any, copied: dict[int, Any]) -> Any:
     """Layer or tensor, copy.deepcopy's memory of what was copied -> its copy; what two layers share stays shared."""
     if not isinstance(held, nn.Module) or held._modules or id(held) in copied:
         return copy.deepcopy(held, copied)
-    copied[id(held)] = twin = _shell(held)
+    copied[id(held)] = twin = shell(held)
     tables: tuple[dict[str, Any], ...] = (twin._parameters, twin._buffers)
     for by_name in tables:
         for name, tensor in by_name.items():
             by_name[name] = copy.deepcopy(tensor, copied)
-    return twin
-
-
-def _shell(layer: nn.Module) -> nn.Module:
-    """Layer -> another of its kind with the same settings, on the same weights, which can be given others."""
-    twin: nn.Module = layer.__new__(type(layer))
-    twin.__dict__ = {k: v.copy() if isinstance(v, dict) else v for k, v in layer.__dict__.items()}
     return twin
 
 
@@ -168,7 +163,7 @@ def _fold(twin: fx.GraphModule, norm_node: fx.Node, most: float = float("inf")) 
     if conv.weight.numel() > most:
         return
     parent, _, name = str(before.target).rpartition(".")
-    folded = _shell(conv).eval()
+    folded = shell(conv).eval()
     folded.weight, folded.bias = fuse_conv_bn_weights(
         conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,11 +61,8 @@ class NodeCache:
             del given[node]
         values, output = run(graph, given)
         ran = tuple(self._names[node] for node in again)
-        if all(isinstance(values[node], torch.Tensor) and self._names[node] in self.trace for node in reached):
-            steps: Mapping[str, Any] = {**self.trace.values, **{self._names[node]: values[node] for node in reached}}
-        else:
-            steps = tensors_by_name(self._names, values)
-        return NodeCache(self.x, Trace(steps, output), ran, numbers, self._names, values)
+        fresh = tensors_by_name({node: self._names[node] for node in reached}, values)
+        return NodeCache(self.x, Trace({**self.trace.values, **fresh}, output), ran, numbers, self._names, values)
 
 
 def rerun(graph: fx.GraphModule, cache: NodeCache, changed: Collection[str] = ()) -> Trace:

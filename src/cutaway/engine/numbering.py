@@ -133,8 +133,8 @@ class Numbers:
         for node, layer in others:
             after._used[node] = layer, after._layer_number(layer, self._seen)
         numbers, now = after.of_step, after._known
-        steps = sorted(_reached([node for node, _ in others]), key=lambda node: self._place.get(node, -1))
-        steps = [node for node in steps if node.op != "output"]
+        reached = _reached([node for node, _ in others])
+        steps = sorted((node for node in reached if node.op != "output"), key=self._place.__getitem__)
         for node in steps:
             is_layer = node.op == "call_module"
             key = _layer_key(node, after._used[node][1], numbers) if is_layer else _key(graph, node, numbers)

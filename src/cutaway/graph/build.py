@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -89,6 +90,15 @@ class GraphBuilder:
         self._numbers[name] = n
         self._taken.add(unique)
         return unique
+
+
+def shell(layer: nn.Module) -> nn.Module:
+    """Layer or block -> another with the same settings, on the same weights and layers, which can be given others."""
+    fresh = copy.copy(layer)
+    for name, held in vars(layer).items():
+        if isinstance(held, dict):
+            fresh.__dict__[name] = held.copy()
+    return fresh
 
 
 def add_submodule(root: nn.Module, path: str, module: nn.Module) -> None:

@@ -27,8 +27,7 @@ class Planes:
 def quantised(maps: NDArray[np.float32]) -> Planes:
     """float (C, H, W) -> Planes, the range of each channel its own. A channel that is the same everywhere is all 0."""
     lo, hi = ends(maps)  # (C,); NaN takes both ends, so all is finite where they are
-    whole = bool(np.isfinite(lo).all() and np.isfinite(hi).all())
-    finite = None if whole else np.isfinite(maps)
+    finite = None if np.isfinite(lo).all() and np.isfinite(hi).all() else np.isfinite(maps)
     if finite is not None:
         lo, hi = ends(np.where(finite, maps, np.inf))[0], ends(np.where(finite, maps, -np.inf))[1]
         none = lo > hi

@@ -11,7 +11,7 @@ import torch
 from torch import fx, nn
 
 from cutaway.errors import BadInput
-from cutaway.graph.build import add_submodule, safe_name
+from cutaway.graph.build import add_submodule, safe_name, shell
 from cutaway.graph.lazy import lazy_module, put_layer, sharing_module
 from cutaway.graph.names import names_of, step_named
 from cutaway.image import InputContract
@@ -74,12 +74,11 @@ class Patient:
             self.own_graph()
         edit.operate(self)
 
-    def own_graph(self) -> fx.GraphModule:
-        """-> the graph, from now on the patient's own copy: nodes that were looked up before are the original's."""
+    def own_graph(self) -> None:
+        """From now on the graph is the patient's own copy: nodes that were looked up before are the original's."""
         if not self._owns_graph:
             self.graph = lazy_module(self.graph, copy.deepcopy(self.graph.graph)).eval()
             self._owns_graph = True
-        return self.graph
 
     def own(self, name: str) -> Any:
         """Name -> its layer as a copy of the patient's own, free to be changed; its tensors are shared until replaced.
@@ -218,8 +217,6 @@ class Patient:
 
 def twin(layer: nn.Module) -> nn.Module:
     """Layer -> another with the same settings and the very same tensors; replacing one's does not touch the other's."""
-    fresh = copy.copy(layer)
-    for store in ("_parameters", "_buffers", "_modules"):
-        fresh.__dict__[store] = dict(layer.__dict__[store])
-    fresh.__dict__["_modules"] = {k: twin(m) if m is not None else None for k, m in fresh._modules.items()}
+    fresh = shell(layer)
+    fresh.__dict__["_modules"] = {k: twin(m) if m is not None else None for k, m in layer._modules.items()}
     return fresh

@@ -115,7 +115,7 @@ def _run(options: OpenOptions) -> Generator[Event, None, Opened]:
         model = find_model(options.model)
     except OnlyView as only:
         if drawing is not None:
-            raise BadModel(f"{only} Only a network that runs can be drawn; leave --out away.") from None
+            raise BadModel(f"{only.view.reason} Only a network that runs can be drawn; leave --out away.") from None
         return _viewed(options, path, only.view)
     yield from made_now(options.model, model)
     found = _described(options, path, model)
