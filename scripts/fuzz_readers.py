@@ -196,10 +196,10 @@ def looked_at(worker: Worker) -> range | None:
     number, begun, spent = worker.at()
     fault = ""
     state, used = processor(worker.pid)
-    if used - spent > MOST_SECONDS or (time.monotonic() - begun > MOST_WAIT and state != "R"):
-        fault = "hangs"
-    elif memory(worker.pid) > MOST_BYTES:
+    if memory(worker.pid) > MOST_BYTES:  # asked first: who filled the memory may have been at it for long
         fault = "over memory"
+    elif used - spent > MOST_SECONDS or (time.monotonic() - begun > MOST_WAIT and state != "R"):
+        fault = "hangs"
     if fault:
         os.kill(worker.pid, signal.SIGKILL)
     pid, status = os.waitpid(worker.pid, 0 if fault else os.WNOHANG)

@@ -144,7 +144,7 @@ def spin():
         pass
 
 def fill():
-    held = bytearray(800_000_000)
+    held = bytearray(500_000_000)
     time.sleep(60)
 
 ways = {5: os.abort, 9: fill, 13: spin, 17: lambda: time.sleep(60)}
@@ -156,7 +156,7 @@ def broken(path):
 
 o.outcome, f.warmed_up = broken, lambda forms: None
 f.MOST_SECONDS, f.MOST_WAIT = 2.0, 4.0
-f.MOST_BYTES = f.memory(os.getpid()) + 400_000_000
+f.MOST_BYTES = f.memory(os.getpid()) + 100_000_000
 (tally,) = f.fuzz(["safetensors"], 20, 1)
 print(tally.ends, tally.faults)
 """
