@@ -2,9 +2,9 @@
 
 224 px, two threads, each side in processes of its own and in turn; the median counts (saliency: the median of 15 calls
 a process after one that is not measured; Integrated Gradients: one call, with all that it prepares). captum runs with
-its default, all steps at once, and with internal_batch_size 5, 10 and 25; the quickest is its best. Weights are random,
-the norms' statistics and the last layer calibrated as in `cam`. Memory: by how much the first call raises the process's
-peak. Bars: Integrated Gradients 1.5 times faster than captum's best, saliency not slower, memory not above the peer's.
+its default, all steps at once, and with internal_batch_size 5, 10 and 25; the quickest is its best. Networks have
+learnt a little, as in `cam`. Memory: by how much the first call raises the process's peak. Bars: Integrated
+Gradients 1.5 times faster than captum's best, saliency not slower, memory not above the peer's.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def measure(settings: Settings) -> Outcome:
     names = NETWORKS[:1] if settings.quick else NETWORKS
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        prepared(folder, names, 64 if settings.quick else 224)
+        prepared(folder, names, settings.quick)
         rows = [compared(name, method, folder, settings) for name in names for method in BARS]
     met = all(row["ratio"] >= row["bar"] for row in rows)
     lean = all((row["memory, MiB"] or 0) <= (row["captum's, MiB"] or 0) for row in rows)

@@ -2,8 +2,8 @@
 
 224 px, window 16, stride 8 (729 windows), two threads, each side in processes of its own and in turn; the median of
 single calls counts, with all that they prepare. captum runs with its default, one covered picture at a time, and with
-perturbations_per_eval 8, 16 and 32; the quickest of all is its best. Weights are random, the norms' statistics and the
-last layer calibrated as in `cam`; bfloat16 is timed whether or not the method's own check allows it on them.
+perturbations_per_eval 8, 16 and 32; the quickest of all is its best. Networks have learnt a little, as in `cam`;
+bfloat16 is timed whether or not the method's own check allows it, and what that found is told.
 `difference`: the largest of the two maps, in parts of the range of the picture's logits. Memory: by how much the call
 raises the process's peak. Bars in float32: 9 times captum's default and 6 times its best on mobilenet_v2, 4 and 3 times
 on resnet18, difference 1e-4; in bfloat16 15 and 7 times the default; memory not above the peer's at its best.
@@ -41,7 +41,7 @@ def measure(settings: Settings) -> Outcome:
     names = NETWORKS[:1] if settings.quick else NETWORKS
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        prepared(folder, names, 64 if settings.quick else 224)
+        prepared(folder, names, settings.quick)
         rows = [row for name in names for row in compared(name, folder, settings)]
     fast = all(row[ratio] >= row[bar] for row in rows for ratio, bar in _PAIRS if row[bar] is not None)
     lean = all((row["memory, MiB"] or 0) <= (row["captum's, MiB"] or 0) for row in rows)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from cutaway.engine.fused import there
 from cutaway.errors import BadInput, BadModel
 from cutaway.explanation.baseline import BASELINES, baseline
 from cutaway.explanation.question import ask
@@ -99,3 +100,13 @@ def test_a_blur_of_the_smallest_picture() -> None:
     contract = InputContract((1, 1))
     asked = ask(model(nn.Flatten(), nn.Linear(3, 2), contract=contract), PIXELS[:, :1, :1])
     assert torch.equal(baseline(asked, "blur"), asked.x)
+
+
+def test_what_is_no_number_is_not_hidden_by_the_quick_twins() -> None:
+    made = model()
+    asked = ask(made, PIXELS)
+    kinds = {type(layer).__name__ for layer in asked.many.modules()}
+    assert ("FusedConv" in kinds) is there()
+    with torch.no_grad():
+        made.graph.get_submodule("0").weight[1] = torch.nan  # type: ignore[index,operator]
+    assert ask(made, PIXELS, [0, 0, 0]).logits(asked.x).isnan().all()

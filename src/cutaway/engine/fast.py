@@ -43,7 +43,7 @@ def fast_twin(graph: fx.GraphModule, keep: Collection[str] = ()) -> fx.GraphModu
             continue
         before = node.all_input_nodes[0]
         alone = before.op == "call_module" and len(before.users) == 1 and before not in kept
-        module.inplace = alone and not _is_view(twin, before) and _uses(twin, node) == 1
+        module.inplace = alone and not _is_view(twin, before) and uses(twin, node) == 1
     twin.recompile()
     return twin.to(memory_format=torch.channels_last)
 
@@ -150,7 +150,7 @@ def training_twin(graph: fx.GraphModule) -> fx.GraphModule:
 def _fold(twin: fx.GraphModule, norm_node: fx.Node, most: float = float("inf")) -> None:
     """Puts the norm into the convolution before it, a new layer, where that has at most so many weights."""
     before = norm_node.all_input_nodes[0]
-    if before.op != "call_module" or len(before.users) != 1 or _uses(twin, before) > 1:
+    if before.op != "call_module" or len(before.users) != 1 or uses(twin, before) > 1:
         return
     conv, norm = twin.get_submodule(str(before.target)), twin.get_submodule(str(norm_node.target))
     if (
@@ -172,7 +172,8 @@ def _fold(twin: fx.GraphModule, norm_node: fx.Node, most: float = float("inf")) 
     twin.graph.erase_node(norm_node)
 
 
-def _uses(twin: fx.GraphModule, node: fx.Node) -> int:
+def uses(twin: fx.GraphModule, node: fx.Node) -> int:
+    """Graph, a step that is a layer -> how many steps are this layer."""
     return sum(n.op == "call_module" and n.target == node.target for n in twin.graph.nodes)
 
 

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import fx, nn
 
+from cutaway.engine.fused import FusedConv
 from cutaway.engine.winograd import Winograd
 from cutaway.explanation.covering.span import Slide
 from cutaway.graph import extra
@@ -243,14 +244,14 @@ def _at(value: Any, axis: int) -> int:
 def _convolution(step: Step) -> Rule | None:
     module = step.module
     same = type(module).__name__ == "Conv2dSame"
-    if not (same or type(module) in (nn.Conv2d, Winograd)) or module.padding_mode != "zeros":
+    if not (same or type(module) in (nn.Conv2d, FusedConv, Winograd)) or module.padding_mode != "zeros":
         return None
     slides = _slides(step, module.kernel_size, module.stride, module.dilation, "SAME" if same else module.padding)
 
     def run(crop: torch.Tensor) -> torch.Tensor:
         return F.conv2d(crop, module.weight, module.bias, module.stride, 0, module.dilation, module.groups)
 
-    return _slid(step, slides, module.inside if type(module) is Winograd else run) if slides else None
+    return _slid(step, slides, module.inside if isinstance(module, FusedConv | Winograd) else run) if slides else None
 
 
 def _called_convolution(step: Step) -> Rule | None:
@@ -355,7 +356,7 @@ _MODULES: dict[str, Callable[[Step], Rule | None]] = {
     **dict.fromkeys(_POINTWISE.split(), _pointwise),
     **dict.fromkeys(_CHANNELS.split(), _by_channel),
     **dict.fromkeys(("Linear", "LayerNorm", "RMSNorm"), _over_last),
-    **dict.fromkeys(("Conv2d", "Conv2dSame", "Winograd"), _convolution),
+    **dict.fromkeys(("Conv2d", "Conv2dSame", "FusedConv", "Winograd"), _convolution),
     "MaxPool2d": _max_pool,
     **dict.fromkeys(("AvgPool2d", "SamePool2d"), _average_pool),
     **dict.fromkeys(("ZeroPad2d", "ConstantPad2d"), _constant_pad),
