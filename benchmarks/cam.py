@@ -128,13 +128,13 @@ def one(python: Path, **options: object) -> dict[str, Any]:
 
 
 def prepared(folder: Path, names: Sequence[str], quick: bool) -> None:
-    """Folder, networks, whether small and hardly taught -> the picture and the networks' weights, written into it."""
+    """Folder, networks, whether small and not taught -> the picture and the networks' weights, written into it."""
     photos = sample_photos(64 if quick else 224)
     np.save(folder / "pixels.npy", photos[:1])
     x = torch.from_numpy(photos).permute(0, 3, 1, 2).float() / 255
     for name in names:
         torch.manual_seed(0)
-        made = taught(network(name), 1 if quick else STEPS)
+        made = network(name) if quick else taught(network(name), STEPS)
         torch.save(calibrated(made, x).state_dict(), folder / f"{name}.pt")
 
 

@@ -43,6 +43,7 @@ def test_the_table_leads_to_a_run_and_its_confused_photos_to_machine(browser: An
     with kit.visit(browser, served, "#/runs", color_scheme="light") as page:
         page.get_by_role("link", name="digits-1").click()
         page.get_by_role("heading", name="small-cnn on digits").wait_for()
+        assert page.locator(".shown").get_by_role("button").count() > 0  # the worst confusion, unasked
         cell = page.locator("[data-cell]").first
         cell.focus()
         page.keyboard.press("ArrowDown")
@@ -71,6 +72,9 @@ def test_axe_finds_nothing_wrong(browser: Any, served: kit.Studio, hash_: str) -
         kit.shot(page, f"runs-{re.sub(r'[^a-z]+', '-', hash_)}")
         page.set_viewport_size({"width": 768, "height": 1024})
         kit.no_sideways_scroll(page)
+        wide, there = page.evaluate("(() => { const t = document.querySelector('table')?.parentElement; "
+                                    "return t ? [t.scrollWidth, t.clientWidth] : [0, 0] })()")
+        assert wide <= there, f"the table is {wide} px wide in {there} px"
 
 
 def test_the_full_report_opens_and_its_script_runs_locked_in(browser: Any, served: kit.Studio) -> None:

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytes, compact, number, percent, plural, points, seconds, shape, signed, whole } from './words';
+import { bytes, compact, number, percent, plural, points, seconds, shape, signed, unbroken, whole } from './words';
 
 const plain = (text: string) => text.replaceAll('\u202f', ' ');
 
@@ -58,5 +58,9 @@ describe('words', () => {
     expect(shape([64, 56, 56])).toBe('64 × 56 × 56');
     expect(signed(1.5)).toBe('+1.5');
     expect(signed(0)).toBe('0');
+  });
+
+  it('a percent sign stays with its number', () => {
+    expect(unbroken('20.8 % of 5 photos, a % sign')).toBe('20.8\u202f% of 5 photos, a % sign');
   });
 });

@@ -85,3 +85,8 @@ export function seconds(time: number): string {
   const minutes = Math.round(all / 60);
   return `${Math.floor(minutes / 60)}${THIN}h ${minutes % 60}${THIN}min`;
 }
+
+/** A sentence of Python's -> the same, whose numbers stay on one line with their percent sign. */
+export function unbroken(text: string): string {
+  return text.replace(/(\d) %/g, `$1${THIN}%`);
+}

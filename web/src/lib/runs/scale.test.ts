@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { at, ends, gapped, roundStep, ticks, wholeTicks } from './scale';
+import { at, between, ends, gapped, roomAbove, roundStep, ticks, wholeTicks } from './scale';
 
 describe('ticks', () => {
   it('are round', () => {
@@ -26,6 +26,20 @@ describe('ends', () => {
     expect(high).toBe(1);
     const flat = ends([0.5, 0.5], 0)!;
     expect(flat[0]).toBeLessThan(flat[1]);
+  });
+});
+
+describe('a label', () => {
+  it('knows where a line is between two epochs', () => {
+    expect(between([4, 2, null], 1.25)).toBe(3.5);
+    expect(between([4, 2, null], 2)).toBe(2);
+    expect(between([4, 2, null], 2.5)).toBeNull();
+    expect(between([4], 0.5)).toBeNull();
+  });
+  it('keeps out of the way of the lines beside it', () => {
+    expect(roomAbove([200, 215], 30, 230)).toBe(true); // a loss that has fallen
+    expect(roomAbove([40, 120], 30, 230)).toBe(false); // an accuracy that has risen
+    expect(roomAbove([], 30, 230)).toBe(false);
   });
 });
 

@@ -47,6 +47,17 @@ export function ends(values: Iterable<number>, floor = -Infinity, ceiling = Infi
   return top > bottom ? [bottom, top] : [Math.max(floor, bottom - step), Math.min(ceiling, bottom + step)];
 }
 
+/** Values by epoch, counted from 1 -> where their line is at any place between two epochs; null where there is none. */
+export function between(ys: readonly (number | null)[], epoch: number): number | null {
+  const from = Math.floor(epoch), low = ys[from - 1] ?? null, high = ys[Math.ceil(epoch) - 1] ?? null;
+  return low === null || high === null ? null : low + (epoch - from) * (high - low);
+}
+
+/** Places of lines beside a label -> whether the label is better off at the top of the drawing than at its foot. */
+export function roomAbove(places: readonly number[], top: number, bottom: number): boolean {
+  return places.length > 0 && Math.min(...places) - top > bottom - Math.max(...places);
+}
+
 /** Points -> the d of a path that begins anew after every value that is no number (a loss that became NaN). */
 export function gapped(xs: readonly number[], ys: readonly (number | null)[], x: Axis, y: Axis): string {
   let d = '', pen = false;
