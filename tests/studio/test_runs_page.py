@@ -72,8 +72,10 @@ def test_axe_finds_nothing_wrong(browser: Any, served: kit.Studio, hash_: str) -
         kit.shot(page, f"runs-{re.sub(r'[^a-z]+', '-', hash_)}")
         page.set_viewport_size({"width": 768, "height": 1024})
         kit.no_sideways_scroll(page)
-        wide, there = page.evaluate("(() => { const t = document.querySelector('table')?.parentElement; "
-                                    "return t ? [t.scrollWidth, t.clientWidth] : [0, 0] })()")
+        wide, there = page.evaluate(
+            "(() => { const t = document.querySelector('table')?.parentElement; "
+            "return t ? [t.scrollWidth, t.clientWidth] : [0, 0] })()"
+        )
         assert wide <= there, f"the table is {wide} px wide in {there} px"
 
 
