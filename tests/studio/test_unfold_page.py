@@ -151,6 +151,9 @@ def test_kernels_are_chosen_and_read(browser: Any, server: kit.Studio) -> None:
     with kit.visit(browser, server, f"{START}&layer=conv1&panel=kernels") as page:
         tiles = page.get_by_role("group", name="Filters of conv1").get_by_role("button")
         tiles.first.wait_for()
+        pictures = "[...document.querySelectorAll('[aria-label=\"Filters of conv1\"] img')]"
+        kit.until(page, f"{pictures}.length === 32 && {pictures}.every((one) => one.naturalWidth > 0)")
+        assert not tiles.locator("canvas").count()  # 64 canvases that change at once stop the page
         tiles.first.focus()
         page.keyboard.press("ArrowRight")
         page.keyboard.press("Enter")
