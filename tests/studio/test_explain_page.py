@@ -17,6 +17,8 @@ from tests.studio import kit
 pytestmark = pytest.mark.browser
 MODEL = "zoo:tutorial-cifar"
 ABOUT = f"#/explain?model={MODEL}&picture=sample:cat"
+TOPS = """[...document.querySelectorAll("article .curves")].map((one) =>
+  [one.closest("article"), one].map((box) => Math.round(box.getBoundingClientRect().top)))"""
 VERDICT = re.compile("^(passes|doubtful|fails)$")
 
 
@@ -35,6 +37,10 @@ def test_instant_methods_appear_with_their_verdicts_and_another_class_is_explain
             sentence = card(page, title).locator(".verdict[aria-live]").inner_text()
             assert re.search(f"{re.escape(title)}|tests? ", sentence), sentence
         kit.no_sideways_scroll(page)
+        rows: dict[float, set[float]] = {}
+        for top, curves in page.evaluate(TOPS):
+            rows.setdefault(top, set()).add(curves)
+        assert all(len(tops) == 1 for tops in rows.values()), rows  # neighbours' curves stand side by side
         kit.axe(page)
         page.get_by_label("Find a class").fill("class 3")
         page.get_by_role("button", name="class 3", exact=True).click()
@@ -52,10 +58,12 @@ def test_instant_methods_appear_with_their_verdicts_and_another_class_is_explain
 def test_one_mark_on_all_maps_by_keys_and_a_slow_method_on_demand(browser: Any, server: kit.Studio) -> None:
     with kit.visit(browser, server, f"{ABOUT}&checks=off", color_scheme="dark") as page:
         first = card(page, "Saliency").get_by_role("button", name="Saliency for")
+        high = card(page, "Saliency").bounding_box()["height"]
         first.focus()
         page.keyboard.press("ArrowRight")
         page.keyboard.press("ArrowUp")
         assert "at row 15, column 17" in first.get_attribute("aria-label")
+        assert card(page, "Saliency").bounding_box()["height"] == high  # nothing jumps while one points
         other = card(page, "Layer-CAM").get_by_role("button", name="Layer-CAM for")
         assert "at row 15, column 17" in other.get_attribute("aria-label")
         card(page, "Layer-CAM").get_by_text("here, in units of the score").wait_for()
