@@ -1,8 +1,9 @@
 """Running a network again after an edit, beside a full forward pass of the same network, at 224 px.
 
 One weight of a convolution in the middle, at three quarters and at the end is changed; only what lies behind it is run,
-and every step's value is there afterwards, as the pictures need them. "alone" is the same part of the network as a
-network of its own that keeps nothing: no way of running again could be quicker, and the bars are told beside it.
+and three layers' values are there afterwards (the edited one's, one in the middle of what was run, the last one with
+places), as a page with three layers on it asks for them; "all kept": every step's. "alone" is the same part of the
+network as a network of its own that keeps nothing and looks for nothing.
 On one thread, as the studio runs networks of small layers (engine/threads.py), and on two; wall seconds; the sides run
 in turn, three times each, and the least counts. The answers are those of a full run, bit for bit.
 """
@@ -74,13 +75,17 @@ def compared(name: str, side: int, rounds: int, threads: int) -> Row:
     edited = {where: apply(model, [ScaleWeights(layer, 0.5)]).graph for where, layer in at.items()}
     with torch.inference_mode():
         differences = [
-            float((cache.after(graph, pure=True).trace.output - graph(x)).abs().max()) for graph in edited.values()
+            float((cache.after(graph, pure=True, keep=shown).trace.output - graph(x)).abs().max())
+            for graph in edited.values()
+            for shown in (None, ())
         ]
         sides: dict[str, Callable[[], Any]] = {"full": lambda: model.graph(x)}
         for where, graph in edited.items():
             split = split_at(graph, [at[where]])
             crossing = split.head(x)
-            sides[where] = lambda graph=graph: cache.after(graph, pure=True)  # type: ignore[misc]
+            shown = watched(cache, graph)
+            sides[where] = lambda graph=graph, shown=shown: cache.after(graph, pure=True, keep=shown)  # type: ignore[misc]
+            sides[f"{where}, all kept"] = lambda graph=graph: cache.after(graph, pure=True)  # type: ignore[misc]
             sides[f"{where}, alone"] = lambda split=split, crossing=crossing: split.tail(*crossing)  # type: ignore[misc]
         full, *again = alternated(list(sides.values()), rounds)
     row: Row = {
@@ -92,6 +97,12 @@ def compared(name: str, side: int, rounds: int, threads: int) -> Row:
     }
     say(", ".join(f"{key} {value}" for key, value in row.items()))
     return row
+
+
+def watched(cache: NodeCache, edited: fx.GraphModule) -> list[str]:
+    """The cache of a graph, the edited graph -> three of the layers that are run again."""
+    ran = [name for name in cache.after(edited, pure=True).ran if cache.trace[name].ndim == 4]
+    return [ran[0], ran[len(ran) // 2], ran[-1]] if ran else []
 
 
 def places(graph: fx.GraphModule) -> dict[str, str]:

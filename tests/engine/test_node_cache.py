@@ -6,6 +6,8 @@ import copy
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import fx, nn
 
 from cutaway.engine.node_cache import NodeCache, rerun
@@ -267,9 +269,9 @@ def test_edits_that_leave_the_graph_itself_are_followed_in_a_chain(graph: fx.Gra
         equals_a_full_run(cache, edited)
         module = edited
     assert cache.after(graph, pure=True).ran == NodeCache.of(graph, x).ran
-    settings = sharing_module(module)
-    put_layer(settings, "pool", nn.AdaptiveAvgPool2d(1).eval(), set())
-    assert cache.after(settings, pure=True).ran == (), "another object that does the same"
+    alike = sharing_module(module)
+    put_layer(alike, "pool", nn.AdaptiveAvgPool2d(1).eval(), set())
+    assert cache.after(alike, pure=True).ran == (), "another object that does the same"
 
 
 def test_a_chain_of_pure_edits_lets_old_weights_go(graph: fx.GraphModule, x: torch.Tensor) -> None:
@@ -290,3 +292,73 @@ def test_a_chain_of_pure_edits_lets_old_weights_go(graph: fx.GraphModule, x: tor
     gc.collect()
     assert first is not None
     assert first() is None
+
+
+class Normed(Branches):
+    """With norms and ReLUs behind convolutions, which write into what they read where nobody else does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm, self.relu, self.e, self.relu6 = nn.BatchNorm2d(3), nn.ReLU(), nn.Conv2d(3, 3, 3), nn.ReLU6()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        kept = self.e(x)
+        return super().forward(self.relu(self.norm(self.relu6(kept))) + kept)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sets(st.sampled_from(["a", "b", "c", "d", "e", "norm"]), max_size=2),
+            st.one_of(st.none(), st.sets(st.sampled_from(["a", "c", "act", "relu", "norm", "e", "nobody"]))),
+            st.booleans(),
+            st.booleans(),
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_what_is_kept_is_a_full_runs_and_the_rest_is_not_needed(
+    steps: list[tuple[set[str], set[str] | None, bool, bool]],
+) -> None:
+    from cutaway.graph.lazy import put_layer, sharing_module
+
+    torch.manual_seed(0)
+    base = trace(Normed().eval())
+    first = NodeCache.of(base, torch.randn(2, 3, 8, 8))
+    before = {name: value.clone() for name, value in first.trace.values.items()}
+    cache, module = first, base
+    for names, keep, pure, from_first in steps:
+        cache, module = (first, base) if from_first else (cache, module)
+        edited, own = sharing_module(module), set[str]()
+        for name in names:
+            layer = copy.deepcopy(module.get_submodule(name))
+            for weight in layer.parameters():
+                weight.data.mul_(1.5)
+            put_layer(edited, name, layer, own)
+        edited = edited if pure else shared(edited)
+        cache, module = cache.after(edited, pure=pure, keep=keep), edited
+        full = trace_steps(edited, first.x)
+        assert cache.steps == len(names_of(edited))
+        assert set(cache.trace) >= (set(full) if keep is None else keep - {"nobody"})
+        assert all(torch.equal(cache.trace[name], full[name]) for name in cache.trace)
+        assert torch.equal(cache.trace.output, full.output)
+    assert all(torch.equal(first.trace[name], value) for name, value in before.items())
+
+
+def test_a_place_that_is_edited_again_is_not_run_up_to_again(graph: fx.GraphModule, x: torch.Tensor) -> None:
+    """What was not kept of an earlier edit is computed once, when an edit further back asks for it, and stays."""
+    from cutaway.graph.lazy import put_layer, sharing_module
+
+    def with_new(module: fx.GraphModule, name: str) -> fx.GraphModule:
+        edited = sharing_module(module)
+        put_layer(edited, name, copy.deepcopy(module.get_submodule(name)), set())
+        return edited
+
+    cache = NodeCache.of(graph, x).after(moved := with_new(graph, "a"), pure=True, keep=())
+    assert "pool" not in cache.trace
+    cache = cache.after(moved := with_new(moved, "d"), pure=True, keep=())
+    assert cache.ran[0] == "a"
+    cache = cache.after(with_new(moved, "d"), pure=True, keep=())
+    assert cache.ran == ("d",)

@@ -71,6 +71,9 @@ def test_a_size_that_does_not_fit_names_the_layer() -> None:
     graph = build("lenet5", classes=("a", "b")).graph
     with pytest.raises(BadModel, match=r"At 40 x 40 px the layer c5 cannot work: .*mat1 and mat2 shapes"):
         shapes_of(graph, (1, 40, 40))
+    row = trace(nn.Sequential(nn.Flatten(), nn.AvgPool2d(2)))  # torch calls this a wrong index
+    with pytest.raises(BadModel, match=r"At 4 x 4 px the layer _1 cannot work: Dimension out of range"):
+        shapes_of(row, (1, 4, 4))
 
 
 def test_a_graph_in_training_stays_so_and_its_norms_learn_nothing() -> None:

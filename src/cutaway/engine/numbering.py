@@ -22,6 +22,7 @@ from cutaway.graph.names import names_of
 
 _fresh = itertools.count(1)
 _NOTHING = nn.Module()
+_REACHES = 64
 _PLAIN = {int, float, bool, str, type(None)}
 
 
@@ -69,7 +70,7 @@ class Numbers:
     `graph`: the one that was numbered; `of_step`: its steps and their numbers, in running order.
     """
 
-    __slots__ = ("_known", "_layers", "_place", "_root", "_seen", "_steps", "_used", "graph", "of_step")
+    __slots__ = ("_known", "_layers", "_place", "_reaches", "_root", "_seen", "_steps", "_used", "graph", "of_step")
 
     def __init__(self) -> None:
         self.graph: fx.Graph | None = None
@@ -78,6 +79,9 @@ class Numbers:
         self._root: nn.Module = _NOTHING
         self._steps: dict[str, list[fx.Node]] = {}  # path of a layer -> the steps that it is
         self._place: dict[fx.Node, int] = {}  # step -> how many run before it
+        self._reaches: dict[
+            tuple[fx.Node, ...], list[fx.Node]
+        ] = {}  # changed steps -> all that they reach; of the graph
         self._used: dict[fx.Node, tuple[nn.Module, int]] = {}  # step -> its layer, the layer's number
         self._layers: dict[Any, int] = {}  # key of a layer -> its number
         self._seen: dict[int, _Seen] = {}  # layers, by id
@@ -133,14 +137,23 @@ class Numbers:
         for node, layer in others:
             after._used[node] = layer, after._layer_number(layer, self._seen)
         numbers, now = after.of_step, after._known
-        reached = _reached([node for node, _ in others])
-        steps = sorted((node for node in reached if node.op != "output"), key=self._place.__getitem__)
+        after._reaches, first = self._reaches, tuple(node for node, _ in others)
+        steps = self._reaches.get(first)
+        if steps is None:
+            if len(self._reaches) >= _REACHES:
+                self._reaches.clear()
+            found = (node for node in _reached(first) if node.op != "output")
+            steps = self._reaches[first] = sorted(found, key=self._place.__getitem__)
         for node in steps:
             is_layer = node.op == "call_module"
             key = _layer_key(node, after._used[node][1], numbers) if is_layer else _key(graph, node, numbers)
             now[key] = numbers[node] = now.get(key) or next(_fresh)
         after._forget()
         return after, steps
+
+    def layer_of(self, node: fx.Node) -> nn.Module:
+        """A step that is a layer -> the layer."""
+        return self._used[node][0]
 
     def _forget(self) -> None:
         """Layers that no step is are let go, and most of what no step computes."""

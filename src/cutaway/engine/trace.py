@@ -62,8 +62,12 @@ def trace_steps(
 
 def tensors_by_name(names: Mapping[fx.Node, str], values: Mapping[fx.Node, Any]) -> dict[str, torch.Tensor]:
     """Names in running order, values of a run -> the tensors among them under their names, in running order."""
-    found = ((name, values.get(node)) for node, name in names.items())
-    return {name: v for name, v in found if type(v) is torch.Tensor or isinstance(v, torch.Tensor)}
+    tensor = torch.Tensor
+    return {
+        name: value
+        for node, name in names.items()
+        if type(value := values.get(node)) is tensor or isinstance(value, tensor)
+    }
 
 
 def first_non_finite(graph: fx.GraphModule, x: torch.Tensor) -> str:

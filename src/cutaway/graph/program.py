@@ -30,7 +30,7 @@ def export(network: nn.Module, example: torch.Tensor) -> fx.GraphModule:
     with torch.inference_mode():
         try:
             wanted, got = network(example), graph(example)
-        except (RuntimeError, ValueError, TypeError) as error:
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
             raise BadModel(
                 f"{type(network).__name__} could be exported but its graph does not run ({_first(error)})."
             ) from None

@@ -78,7 +78,7 @@ def shapes_of(graph: fx.GraphModule, input_shape: tuple[int, int, int]) -> dict[
     try:
         with torch.inference_mode():
             recorder.run(torch.zeros(1, *input_shape, device=like.device, dtype=like.dtype))
-    except (RuntimeError, ValueError, TypeError) as error:
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
         size = " x ".join(map(str, input_shape[1:]))
         reason = str(error).strip().splitlines()[0].rstrip(".")
         raise BadModel(f"At {size} px the layer {recorder._node} cannot work: {reason}.") from None

@@ -75,7 +75,7 @@ class Desk:
         self._pictures: Keep[Image] = Keep(PICTURES)
         self._thumbnails: Keep[bytes] = Keep(THUMBNAILS)
         self._before: Keep[NodeCache] = Keep(RUNS)
-        self._after: Keep[NodeCache] = Keep(2)
+        self._after: Keep[NodeCache] = Keep(3)
         self._picked: Keep[dict[tuple[str, int], tuple[int, ...]]] = Keep(RUNS)
         self.albums: Keep[Album] = Keep(4)
 
@@ -187,8 +187,11 @@ class Desk:
 
         return changed_picture(fit_picture(self.picture(about.picture, contract), contract), about.shift)
 
-    def run(self, about: About) -> Ran:
-        """About -> its picture through the network before and after the edits; only what they change is run anew."""
+    def run(self, about: About, only: frozenset[str] | None = None) -> Ran:
+        """About -> its picture through the network before and after the edits; only what they change is run anew.
+
+        `only`: layers whose values after the edits are wanted (None: all); of others there may be none.
+        """
         from cutaway.engine.node_cache import NodeCache
         from cutaway.engine.prepare import prepare
         from cutaway.engine.threads import for_one_picture, threads
@@ -206,9 +209,9 @@ class Desk:
 
             def edited() -> NodeCache:
                 same_input = model.contract == base.contract
-                return before.after(model.graph, pure=True) if same_input else whole(model)
+                return before.after(model.graph, pure=True, keep=only) if same_input else whole(model)
 
-            after = self._after.get((before, model), edited)
+            after = self._after.get((before, model, only), edited)
         return Ran(before, after, model, base, self._picked.get(before, dict))
 
 

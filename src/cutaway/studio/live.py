@@ -93,7 +93,7 @@ def _answered(desk: Desk, text: str) -> list[bytes]:
 def frames(desk: Desk, request: LiveRequest) -> Iterator[bytes]:
     """Request -> a frame of maps for each watched layer in running order, then the answer. Raises CutawayError."""
     start = time.perf_counter()
-    ran = desk.run(request)
+    ran = desk.run(request, frozenset(watch.layer for watch in request.watch))
     order = {name: i for i, name in enumerate(ran.after.trace)}
     fresh = frozenset(ran.after.ran) if ran.after is not ran.before else frozenset()
     whole = True
@@ -101,7 +101,7 @@ def frames(desk: Desk, request: LiveRequest) -> Iterator[bytes]:
         frame, finite = _map_frame(request.seq, watch, ran, watch.layer in fresh)
         whole &= finite
         yield frame
-    yield _answer_frame(request.seq, ran, len(fresh), start, whole)
+    yield _answer_frame(desk, request, ran, len(fresh), start, whole)
 
 
 def _map_frame(seq: int, watch: Watch, ran: Ran, changed: bool) -> tuple[bytes, bool]:
@@ -198,19 +198,21 @@ def _most_varied(ran: Ran, watch: Watch, count: int) -> tuple[int, ...]:
     return tuple(sorted(int(c) for c in np.argsort(-spread, kind="stable")[: watch.most]))
 
 
-def _answer_frame(seq: int, ran: Ran, fresh: int, start: float, whole: bool) -> bytes:
-    """`whole`: all that is watched is finite. Then the steps are looked through for NaN and infinity only where the
-    answer is not: looking through all of them takes as long as running them."""
+def _answer_frame(desk: Desk, request: LiveRequest, ran: Ran, fresh: int, start: float, whole: bool) -> bytes:
+    """`whole`: all that is watched is finite. Then all steps are run and looked through for NaN and infinity only where
+    the answer is not: looking through them takes as long as running them."""
     from cutaway.surgery.effect import probabilities
 
     after = probabilities(ran.model, ran.after.trace.output)[0]
     before = probabilities(ran.base, ran.before.trace.output)[0] if ran.before is not ran.after else after
     if len(before) != len(after):
         before = np.full_like(after, np.nan)
+    sound = whole and bool(np.isfinite(after).all())
     names = None if ran.model.classes == ran.base.classes else ran.model.classes
+    top = tuple(int(i) for i in np.argsort(-after, kind="stable")[:TOP])
     head = AnswerHead(
-        seq=seq, classes=len(after), names=names, top=tuple(int(i) for i in np.argsort(-after, kind="stable")[:TOP]),
-        ran=fresh, steps=len(ran.after.trace), ms=round((time.perf_counter() - start) * 1000, 2),
-        non_finite="" if whole and np.isfinite(after).all() else ran.after.trace.non_finite,
+        seq=request.seq, classes=len(after), names=names, top=top,
+        ran=fresh, steps=ran.after.steps, ms=round((time.perf_counter() - start) * 1000, 2),
+        non_finite="" if sound else desk.run(request).after.trace.non_finite,
     )  # fmt: skip
     return packed(head.model_dump(), np.stack([after, before]).astype("<f4"))

@@ -301,7 +301,7 @@ class _Bypasses:
 
     def stage(self, number: int) -> Iterator[Answers]:
         assert self._cache is not None
-        outputs = self._cache.after(self._without[number], pure=True).trace.output
+        outputs = self._cache.after(self._without[number], pure=True, keep=()).trace.output
         pictures = np.arange(len(outputs))
         yield 1.0, np.full(len(outputs), number), pictures, outputs
 
