@@ -98,6 +98,7 @@ def test_two_runs_are_ticked_and_stand_side_by_side(browser: Any, served: kit.St
         page.get_by_role("button", name="Compare 2 runs").click()
         page.get_by_role("heading", name="2 runs side by side").wait_for()
         row = page.get_by_role("row", name=re.compile("^lr "))
+        row.wait_for()
         assert row.get_by_role("cell").all_inner_texts()[1] == "0.5"
 
 
