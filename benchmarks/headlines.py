@@ -78,8 +78,8 @@ def surgery_edits(rows: Rows) -> Iterator[Line]:
 def surgery_rerun(rows: Rows) -> Iterator[Line]:
     row = next(row for row in rows if row["network"] == "mobilenet_v2")
     yield line(
-        "run MobileNetV2 again after an edit in its middle, three layers' maps kept", f"{row['middle']:.2f} of a full pass",
-        f"these layers alone: {row['middle, alone']:.2f}", "", "0.5",
+        "run MobileNetV2 again after an edit in its middle, three layers' maps kept",
+        f"{row['middle']:.2f} of a full pass", f"these layers alone: {row['middle, alone']:.2f}", "", "0.5",
     )  # fmt: skip
 
 
