@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import fx, nn
@@ -74,3 +76,20 @@ def test_a_stored_value_that_is_no_tensor_is_there_too() -> None:
     graph.output(graph.call_function(torch.add, (graph.placeholder("x"), graph.get_attr("number"))))
     whole = fx.GraphModule(root, graph)
     assert torch.equal(sharing_module(whole)(torch.ones(1)), torch.tensor([4.0]))
+
+
+def test_two_threads_that_call_two_modules_of_one_graph_first() -> None:
+    """fx marks the nodes of a graph while it writes a module's Python; one at a time does."""
+    base = fx.symbolic_trace(nn.Sequential(*(nn.Conv2d(3, 3, 1) for _ in range(30))).eval())
+    marks = [node._repr_fn for node in base.graph.nodes]
+    before, x = sys.getswitchinterval(), torch.randn(1, 3, 2, 2)
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(10):
+            shared = lazy_module(base, copy.deepcopy(base.graph))
+            pair = [sharing_module(shared), sharing_module(shared)]
+            with ThreadPoolExecutor(2) as pool:
+                assert all(value.shape == x.shape for value in pool.map(lambda made: made(x), pair))
+            assert [node._repr_fn for node in shared.graph.nodes] == marks
+    finally:
+        sys.setswitchinterval(before)

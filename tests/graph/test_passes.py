@@ -180,3 +180,16 @@ def test_operators_and_their_torch_twins_are_one() -> None:
     targets = [n.target for n in graph.graph.nodes if n.op == "call_function"]
     assert set(targets) == {operator.add, operator.mul, operator.sub, operator.truediv, torch.matmul, torch.pow}
     assert torch.equal(graph(torch.eye(2)), graph(torch.eye(2)))
+
+
+def test_the_copy_for_a_second_use_takes_no_other_layers_name() -> None:
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.relu, self.relu_2, self.c = nn.ReLU(), nn.LeakyReLU(0.5), nn.Conv2d(3, 3, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.relu_2(self.c(self.relu(self.c(self.relu(x)))))  # type: ignore[no-any-return]
+
+    network, x = Named().eval(), torch.randn(1, 3, 4, 4)
+    assert torch.equal(trace(network)(x), network(x))

@@ -70,7 +70,19 @@ class Numbers:
     `graph`: the one that was numbered; `of_step`: its steps and their numbers, in running order.
     """
 
-    __slots__ = ("_known", "_layers", "_place", "_reaches", "_root", "_seen", "_steps", "_used", "graph", "of_step")
+    __slots__ = (
+        "_held",
+        "_known",
+        "_layers",
+        "_place",
+        "_reaches",
+        "_root",
+        "_seen",
+        "_steps",
+        "_used",
+        "graph",
+        "of_step",
+    )
 
     def __init__(self) -> None:
         self.graph: fx.Graph | None = None
@@ -78,6 +90,7 @@ class Numbers:
         self._known: dict[Any, int] = {}  # key of a step -> its number
         self._root: nn.Module = _NOTHING
         self._steps: dict[str, list[fx.Node]] = {}  # path of a layer -> the steps that it is
+        self._held: dict[str, list[fx.Node]] = {}  # path of a layer -> steps that read its weights by themselves
         self._place: dict[fx.Node, int] = {}  # step -> how many run before it
         self._reaches: dict[
             tuple[fx.Node, ...], list[fx.Node]
@@ -122,6 +135,9 @@ class Numbers:
                 number = next(_fresh)
             numbers[node] = now[key] = number
         after._place = {node: place for place, node in enumerate(numbers)}
+        for node in numbers:
+            if node.op == "get_attr" and (owner := str(node.target).rpartition(".")[0]) in after._steps:
+                after._held.setdefault(owner, []).append(node)
         after._forget()
         return after
 
@@ -129,15 +145,18 @@ class Numbers:
         """As `of`, for a module of the very graph that was numbered, whose layers are the same objects, not written
         into, or others; and the steps that the others reach, in running order. Nothing else is looked at.
         """
-        others = [(node, layer) for path, layer in _others(self._root, graph) for node in self._steps.get(path, ())]
+        replaced = list(_others(self._root, graph))
+        others = [(node, layer) for path, layer in replaced for node in self._steps.get(path, ())]
+        read = [node for path, _ in replaced for node in self._held.get(path, ())]
         after = Numbers()
-        after.graph, after._root, after._steps, after._place = self.graph, graph, self._steps, self._place
+        after.graph, after._root, after._place = self.graph, graph, self._place
+        after._steps, after._held = self._steps, self._held
         after._used, after.of_step, after._known = self._used.copy(), self.of_step.copy(), self._known.copy()
         after._layers, after._seen = self._layers.copy(), self._seen.copy()
         for node, layer in others:
             after._used[node] = layer, after._layer_number(layer, self._seen)
         numbers, now = after.of_step, after._known
-        after._reaches, first = self._reaches, tuple(node for node, _ in others)
+        after._reaches, first = self._reaches, (*(node for node, _ in others), *read)
         steps = self._reaches.get(first)
         if steps is None:
             if len(self._reaches) >= _REACHES:

@@ -7,17 +7,29 @@ graph is copied (6 ms).
 
 from __future__ import annotations
 
+import threading
+
 from torch import fx, nn
 from torch.fx._lazy_graph_module import _LazyGraphModule
+from torch.fx.graph import PythonCode
 
 from cutaway.graph.build import shell
 
+_WRITING = threading.RLock()
 _STORES = ("_parameters", "_buffers", "_modules")
+
+
+class _Lazy(_LazyGraphModule):
+    """One thread at a time writes Python: fx marks a graph's nodes as it does so, and modules share graphs."""
+
+    def _real_recompile(self) -> PythonCode:
+        with _WRITING:
+            return super()._real_recompile()
 
 
 def lazy_module(layers: fx.GraphModule, graph: fx.Graph) -> fx.GraphModule:
     """Module that holds the layers, graph -> a module of its own with the same layers; compiled at its first call."""
-    made: fx.GraphModule = _LazyGraphModule(layers, graph, class_name="Network")
+    made: fx.GraphModule = _Lazy(layers, graph, class_name="Network")
     return made
 
 
@@ -26,7 +38,7 @@ def sharing_module(whole: fx.GraphModule) -> fx.GraphModule:
 
     From then on the graph belongs to both: who wants to change it makes a copy of it first (`lazy_module`).
     """
-    made: fx.GraphModule = _LazyGraphModule(nn.Module(), fx.Graph(), class_name="Network")
+    made: fx.GraphModule = _Lazy(nn.Module(), fx.Graph(), class_name="Network")
     for store in _STORES:
         made.__dict__[store] = dict(whole.__dict__[store])
     made.__dict__["_non_persistent_buffers_set"] = set(whole._non_persistent_buffers_set)

@@ -223,6 +223,7 @@ def drop_checks(traced: fx.GraphModule) -> None:
 def one_module_per_node(traced: fx.GraphModule) -> None:
     """A layer used twice (resnet's one ReLU) -> a copy per use; layers with weights stay shared."""
     seen: set[str] = set()
+    taken = {name for name, _ in traced.named_modules(remove_duplicate=False)}
     for node in traced.graph.nodes:
         if node.op != "call_module":
             continue
@@ -233,9 +234,10 @@ def one_module_per_node(traced: fx.GraphModule) -> None:
         if next(module.parameters(), None) is not None or next(module.buffers(), None) is not None:
             continue
         n = 2
-        while f"{node.target}_{n}" in seen:
+        while f"{node.target}_{n}" in taken:
             n += 1
         path = f"{node.target}_{n}"
         add_submodule(traced, path, copy.deepcopy(module))
         node.target = path
         seen.add(path)
+        taken.add(path)

@@ -130,8 +130,12 @@ def as_identity(layer: nn.Module) -> bool:
 
 
 def gets(patient: Patient, name: str, shapes: Mapping[str, Shape]) -> Shape:
-    """Step, shapes of a dry run -> the shape of its first input. Raises BadInput where the network breaks before it."""
-    before = patient.name(patient.node(name).all_input_nodes[0])
+    """Step, shapes of a dry run -> the shape of its first input. Raises BadInput where it has none, or where the
+    network breaks before it."""
+    inputs = patient.node(name).all_input_nodes
+    if not inputs:
+        raise BadInput(f"{name} is stored numbers: nothing runs into it.")
+    before = patient.name(inputs[0])
     if before not in shapes:
         raise BadInput(f"the network does not get as far as {name}; mend what comes before it first.")
     return shapes[before]

@@ -9,8 +9,10 @@ from torch import fx, nn
 
 from cutaway.errors import BadInput
 from cutaway.graph import extra
+from cutaway.surgery.dry import dry_run_of
 from cutaway.surgery.edit import Edit
 from cutaway.surgery.filters_of import CONVOLUTIONS, seen, unseen
+from cutaway.surgery.made import gives
 from cutaway.surgery.patient import Patient
 
 BATCH_NORMS = nn.BatchNorm1d | nn.BatchNorm2d
@@ -55,6 +57,8 @@ class FoldNorm(Edit):
             )
         if len(before.users) > 1:
             raise BadInput(f"{name} feeds other steps besides {self.layer}; they would get folded numbers too.")
+        if isinstance(layer, nn.Linear) and len(gives(name, dry_run_of(patient).shapes)) > 2:
+            raise BadInput(f"{self.layer} normalises the rows of what {name} gives, not its numbers; it stays.")
         gain, shift = _affine(norm)
         weight = layer.weight.detach()
         filters = seen(layer, weight.double())

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -118,8 +119,10 @@ class Patient:
         if node.op in ("call_function", "call_method") and len(node.all_input_nodes) == 1:
             self._in_place_of(name, layer)
             return
-        self.own(name)
-        put_layer(self.graph, str(self.node(name).target), layer.eval(), self._own_blocks)
+        at = list(self.graph.graph.nodes).index(self.node(name))
+        self.own(name)  # which may give the step another name, and its name to another
+        node = list(self.graph.graph.nodes)[at]
+        put_layer(self.graph, str(node.target), layer.eval(), self._own_blocks)
 
     def _in_place_of(self, name: str, layer: nn.Module) -> None:
         """A function -> a layer of the function's name."""
@@ -140,7 +143,7 @@ class Patient:
         """
         self.own_graph()
         node, only = self.node(name), self.node(reader) if reader else None
-        path = self._free(safe_name(new))
+        path = self._free(safe_name(new), names_of(self.graph))
         add_submodule(self.graph, path, layer.eval())
         self._own.add(path)
         with self.graph.graph.inserting_after(node):
@@ -166,6 +169,7 @@ class Patient:
             if node.op == "call_module" and now.get(node, name) != name:
                 add_submodule(self.graph, name, self.graph.get_submodule(str(node.target)))
                 node.target = name
+                now = {node: name for name, node in names_of(self.graph).items()}
 
     def set_weight(self, name: str, tensor: torch.Tensor, which: str = "weight") -> None:
         """Replaces one tensor of a layer (kept as parameter or buffer, as it was)."""
@@ -177,8 +181,8 @@ class Patient:
         else:
             layer._buffers[which] = tensor.detach()
 
-    def _free(self, path: str) -> str:
-        taken = {name for name, _ in self.graph.named_modules()}
+    def _free(self, path: str, others: Iterable[str] = ()) -> str:
+        taken = {name for name, _ in self.graph.named_modules()} | set(others)
         *parents, last = path.split(".")
         above = "".join(f"{part}_." if hasattr(_BARE, part) else f"{part}." for part in parents)  # "train", "half"
         unique, n = last, 2
