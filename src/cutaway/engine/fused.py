@@ -1,8 +1,8 @@
 """A convolution and the ReLU behind it in one pass over the map: for networks that run many times on a processor.
 
-oneDNN's own fusion, which torch.compile makes use of too. On 2 cores with AVX-512, batches of 8 at 224 px:
-mobilenet_v2 in bfloat16 3.2 ms a picture as two passes, 2.6 as one. It also takes 1 x 1 convolutions on one thread,
-which torch otherwise gives to a matrix product whose answer lies channel by channel and has to be turned round.
+oneDNN's own fusion, which torch.compile makes use of too; the benchmarks `occlusion` and `cam` time it. It also takes
+1 x 1 convolutions on one thread, which torch otherwise gives to a matrix product whose answer lies channel by channel
+and has to be turned round.
 """
 
 from __future__ import annotations

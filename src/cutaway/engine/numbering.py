@@ -92,9 +92,7 @@ class Numbers:
         self._steps: dict[str, list[fx.Node]] = {}  # path of a layer -> the steps that it is
         self._held: dict[str, list[fx.Node]] = {}  # path of a layer -> steps that read its weights by themselves
         self._place: dict[fx.Node, int] = {}  # step -> how many run before it
-        self._reaches: dict[
-            tuple[fx.Node, ...], list[fx.Node]
-        ] = {}  # changed steps -> all that they reach; of the graph
+        self._reaches: dict[tuple[fx.Node, ...], list[fx.Node]] = {}  # changed steps -> all they reach in the graph
         self._used: dict[fx.Node, tuple[nn.Module, int]] = {}  # step -> its layer, the layer's number
         self._layers: dict[Any, int] = {}  # key of a layer -> its number
         self._seen: dict[int, _Seen] = {}  # layers, by id
