@@ -48,6 +48,29 @@ def test_equal_to_one_by_one(kernel, stride, padding, dilation, groups, bias, af
     torch.testing.assert_close(found, wanted, rtol=2e-2 if dtype is torch.bfloat16 else 1e-5, atol=1e-5)
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    kernel=st.sampled_from([1, 3, (1, 5), (4, 3)]),
+    stride=st.sampled_from([1, 2, (1, 3)]),
+    padding=st.sampled_from([0, 1, (2, 0)]),
+    dilation=st.sampled_from([1, 2]),
+    groups=st.sampled_from([1, 2, 4]),
+    after=st.sampled_from([None, nn.ReLU, nn.ReLU6]),
+    layout=st.sampled_from(["plain", "channels last"]),
+    height=st.integers(8, 12),
+)
+def test_goes_back_to_its_map_as_one_by_one(kernel, stride, padding, dilation, groups, after, layout, height) -> None:  # type: ignore[no-untyped-def]
+    torch.manual_seed(0)
+    conv = nn.Conv2d(4, 8, kernel, stride, padding, dilation, groups)
+    x = 4 * torch.randn(2, 4, height, 13)
+    x = (x if layout == "plain" else x.contiguous(memory_format=torch.channels_last)).requires_grad_()
+    found, wanted = FusedConv(conv, after)(x), conv(x) if after is None else after()(conv(x))
+    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
+    back = torch.randn_like(wanted)
+    (mine,), (theirs,) = (torch.autograd.grad(value, x, back) for value in (found, wanted))
+    torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5)
+
+
 def test_the_pair_is_one_step_and_values_asked_for_stay_under_their_names() -> None:
     graph = graph_of(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 1), nn.ReLU6(), nn.Conv2d(4, 2, 1))
     x = torch.randn(2, 3, 6, 6)

@@ -14,7 +14,6 @@ from torch import fx, nn
 
 from cutaway.errors import BadInput, BadModel
 from cutaway.explanation.baseline import baseline
-from cutaway.explanation.front import front_of
 from cutaway.explanation.gradient import gradient, strongest
 from cutaway.explanation.input_gradient import contributions
 from cutaway.explanation.integrated_gradients import METHOD as INTEGRATED
@@ -228,14 +227,15 @@ class TwoWays(nn.Module):
 @pytest.mark.parametrize("made", [network(), TwoWays().eval(), nn.Sequential(nn.Flatten(), nn.Linear(588, 3)).eval()])
 def test_the_linear_beginning_and_the_rest_are_the_network(made: nn.Module) -> None:
     asked = question_on(made, kind=torch.float64)
-    front = front_of(asked.quick)
+    front = asked.quick
     assert error(front.rest(*front.values(asked.x)), asked.network(asked.x)) < 1e-10
+    assert error(front.logits(asked.x), asked.network(asked.x)) < 1e-10
     start = torch.zeros_like(asked.x)
     assert error(ended(integrated(asked, start, 11)), by_hand(made.double(), asked, start, 11)) < 1e-10
 
 
 def test_the_beginning_ends_where_a_step_is_not_linear() -> None:
-    head = front_of(question_on(network()).quick).head
+    head = question_on(network()).quick.head
     assert [str(n.target) for n in head.graph.nodes if n.op == "call_module"] == ["0", "1"], "the norm is folded"
-    same = front_of(question_on(nn.Sequential(nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()).quick).head
+    same = question_on(nn.Sequential(nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()).quick.head
     assert not [n for n in same.graph.nodes if n.op == "call_module"]

@@ -67,6 +67,15 @@ def test_the_quick_twin_is_kept_with_the_network() -> None:
     assert asked.with_(network=asked.network).fast is not first
 
 
+def test_the_answer_is_kept_with_the_pictures() -> None:
+    asked = ask(model(), PIXELS, [1, 0, 2], [0, 1, 1])
+    assert torch.equal(asked.answer, asked.network(asked.x))
+    assert torch.equal(asked.value, asked.values(asked.network(asked.x)))
+    assert asked.with_(against=None).answer is asked.answer
+    assert torch.equal(asked.with_(x=asked.x + 1).answer, asked.network(asked.x + 1))
+    assert torch.equal(asked.row(2).answer, asked.network(asked.x[2:]))
+
+
 @pytest.mark.parametrize(("classes", "sentence"), [([0, 1], "3 indices from 0 to 4"), ([0, 1, 5], "3 indices")])
 def test_indices_beyond_the_answer(classes: list[int], sentence: str) -> None:
     with pytest.raises(BadInput, match=sentence):
@@ -109,4 +118,7 @@ def test_what_is_no_number_is_not_hidden_by_the_quick_twins() -> None:
     assert ("FusedConv" in kinds) is there()
     with torch.no_grad():
         made.graph.get_submodule("0").weight[1] = torch.nan  # type: ignore[index,operator]
-    assert ask(made, PIXELS, [0, 0, 0]).logits(asked.x).isnan().all()
+    ill = ask(made, PIXELS, [0, 0, 0])
+    assert ill.logits(asked.x).isnan().all()
+    assert ill.quick.logits(asked.x).isnan().all()
+    assert not any(type(layer).__name__ == "FusedConv" for layer in ill.quick.rest.modules())

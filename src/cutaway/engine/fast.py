@@ -80,16 +80,25 @@ def gradient_twin(graph: fx.GraphModule) -> fx.GraphModule:
 
     Batch norms are folded and max pooling comes before the ReLU it follows. An activation works in place only where
     autograd needs neither what it overwrites nor what it was made from: behind a convolution, a dense layer, a norm or
-    a sum that nobody else reads.
+    a sum that nobody else reads. Other layers than these are the graph's own.
     """
-    twin = training_twin(copy.deepcopy(graph).eval())
+    twin = training_twin(graph)
     for node in _norms(twin):
         _fold(twin, node)
     for node in twin.graph.nodes:
-        if node.op == "call_module" and isinstance(module := twin.get_submodule(node.target), nn.ReLU | nn.ReLU6):
-            module.inplace = _makes_anew(twin, node.all_input_nodes[0])
+        layer = twin.get_submodule(node.target) if node.op == "call_module" else None
+        if not isinstance(layer, nn.ReLU | nn.ReLU6 | nn.Conv2d):
+            continue
+        parent, _, name = node.target.rpartition(".")
+        own: Any = shell(layer)
+        setattr(twin.get_submodule(parent), name, own)
+        if isinstance(layer, nn.Conv2d):
+            weight = own.weight.detach().to(memory_format=torch.channels_last)
+            own.weight = nn.Parameter(weight, own.weight.requires_grad)
+        else:
+            own.inplace = _makes_anew(twin, node.all_input_nodes[0]) and uses(twin, node) == 1
     twin.recompile()
-    return twin.to(memory_format=torch.channels_last)
+    return twin
 
 
 def light_twin(graph: fx.GraphModule) -> fx.GraphModule:

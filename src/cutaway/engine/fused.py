@@ -8,10 +8,12 @@ and has to be turned round.
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import fx, nn
+from torch.autograd.function import once_differentiable
 
 from cutaway.engine.fast import uses
 
@@ -20,7 +22,8 @@ _RELU6 = [0.0, 6.0]
 
 
 class FusedConv(nn.Module):
-    """Equal to a convolution with zeros around the map and the ReLU or ReLU6 behind it, within rounding; for inference.
+    """Equal to a convolution with zeros around the map and the ReLU or ReLU6 behind it, within rounding; its weights
+    stay, and autograd goes back to its map.
 
     Where oneDNN cannot take them (another device or kind of numbers, an empty batch) both are done one by one. Its ReLU
     makes 0 of what is not a number: not for networks that may have diverged.
@@ -47,19 +50,66 @@ class FusedConv(nn.Module):
     def inside(self, x: torch.Tensor, rows: int = 0, columns: int = 0) -> torch.Tensor:
         """Map, zeros above and below, left and right of it -> (N, O, H', W')."""
         padding = (rows, columns)
-        if x.device.type != "cpu" or x.dtype not in _TAKES or not x.numel() or torch.is_grad_enabled():
+        if x.device.type != "cpu" or x.dtype not in _TAKES or not x.numel():
             return self._after(F.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups))
-        name = "none" if self.after is None else "relu" if self.after is nn.ReLU else "hardtanh"
-        bounds: list[float] = _RELU6 if name == "hardtanh" else []
-        found: torch.Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x, self.weight, self.bias, padding, self.stride, self.dilation, self.groups, name, bounds, ""
-        )
-        return found
+        if torch.is_grad_enabled() and x.requires_grad:
+            found: torch.Tensor = _WithGradient.apply(x, self, padding)
+            return found
+        return _convolved(x, self, padding)
 
     def _after(self, x: torch.Tensor) -> torch.Tensor:
         if self.after is None:
             return x
         return F.relu(x) if self.after is nn.ReLU else F.relu6(x)
+
+
+class _WithGradient(torch.autograd.Function):
+    """Keeps the outcome alone, where a ReLU made it; torch's own convolution keeps its input too."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, layer: FusedConv, padding: tuple[int, int]) -> torch.Tensor:
+        ctx.layer, ctx.padding, ctx.size = layer, padding, x.shape[2:]
+        found = _convolved(x, layer, padding)
+        ctx.save_for_backward(*(() if layer.after is None else (found,)))
+        return found
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        layer: FusedConv = ctx.layer
+        if layer.after is nn.ReLU:
+            gradient = torch.ops.aten.threshold_backward(gradient, *ctx.saved_tensors, 0)
+        elif layer.after is not None:
+            gradient = torch.ops.aten.hardtanh_backward(gradient, *ctx.saved_tensors, *_RELU6)
+        behind = [
+            (side + 2 * zeros - step * (kernel - 1) - 1) % stride
+            for side, zeros, step, kernel, stride in zip(
+                ctx.size, ctx.padding, layer.dilation, layer.kernel_size, layer.stride, strict=True
+            )
+        ]
+        back = torch.ops.mkldnn._convolution_transpose_pointwise(
+            gradient,
+            layer.weight,
+            None,
+            ctx.padding,
+            behind,
+            layer.stride,
+            layer.dilation,
+            layer.groups,
+            "none",
+            [],
+            "",
+        )
+        return back, None, None
+
+
+def _convolved(x: torch.Tensor, layer: FusedConv, padding: tuple[int, int]) -> torch.Tensor:
+    name = "none" if layer.after is None else "relu" if layer.after is nn.ReLU else "hardtanh"
+    bounds = _RELU6 if name == "hardtanh" else []
+    found: torch.Tensor = torch.ops.mkldnn._convolution_pointwise(
+        x, layer.weight, layer.bias, padding, layer.stride, layer.dilation, layer.groups, name, bounds, ""
+    )
+    return found
 
 
 def fused(twin: fx.GraphModule, keep: Collection[str] = ()) -> fx.GraphModule:

@@ -6,6 +6,7 @@ line of pictures into a straight line of its maps, and the mean of many gradient
 
 from __future__ import annotations
 
+import copy
 import math
 import operator
 from dataclasses import dataclass
@@ -36,6 +37,16 @@ class Front:
         """Pictures -> what the rest starts from, without gradients."""
         with torch.no_grad():
             found: tuple[torch.Tensor, ...] = self.head(x)
+        return found
+
+    def own_rest(self) -> fx.GraphModule:
+        """-> a rest whose layers can be replaced by others."""
+        return fx.GraphModule(self.rest, copy.deepcopy(self.rest.graph), class_name="Network")
+
+    def logits(self, x: torch.Tensor) -> torch.Tensor:
+        """Pictures -> what the network gives, without gradients."""
+        with torch.no_grad():
+            found: torch.Tensor = self.rest(*self.head(x))
         return found
 
     def back(self, x: torch.Tensor, gradients: tuple[torch.Tensor, ...]) -> torch.Tensor:

@@ -15,7 +15,7 @@ from cutaway.engine.threads import side_by_side
 from cutaway.errors import must_be
 from cutaway.events import Progress
 from cutaway.explanation.baseline import Baseline, baseline
-from cutaway.explanation.front import Front, front_of
+from cutaway.explanation.front import Front
 from cutaway.explanation.gradient import AT_A_TIME, gradient_at, summed
 from cutaway.explanation.method import Answer, Method
 from cutaway.explanation.question import Question
@@ -46,7 +46,7 @@ def integrated_gradients(
         raise must_be("steps", f"from 1 to {_MOST_STEPS:,}", settings.steps)
     start = baseline(question, settings.baseline)
     found = yield from integrated(question, start, settings.steps)
-    base = question.values(question.logits(start))
+    base = question.values(question.quick.logits(start))
     maps = found.sum(1)
     missed = _missed(maps, question.value, base)
     return Answer(maps.float().numpy(), base=base.float().numpy(), notes=_notes(missed, settings.steps))
@@ -59,7 +59,7 @@ def integrated(question: Question, start: torch.Tensor, steps: int) -> Generator
     beginning once instead of at every step (captum's wrapper cannot), tells how far it is, and holds one batch.
     """
     keep_freed_memory()
-    front = front_of(question.quick)
+    front = question.quick
     at, weights = _gauss_legendre(steps)
     some = np.array_split(np.arange(steps), -(-steps // AT_A_TIME))
     found = []
@@ -69,10 +69,11 @@ def integrated(question: Question, start: torch.Tensor, steps: int) -> Generator
         totals = [torch.zeros_like(end) for end in ends]
         slopes_at = functools.partial(_slopes, question, row, front, starts, ends)
         done = 0
-        for slopes in side_by_side(slopes_at, [(at[part], weights[part]) for part in some]):
+        groups = [(at[part], weights[part]) for part in some]
+        for slopes, part in zip(side_by_side(slopes_at, groups), some, strict=True):
             for total, slope in zip(totals, slopes, strict=True):
-                total += summed(slope)
-            done += len(slopes[0])
+                total += slope
+            done += len(part)
             yield Progress("Integrated Gradients", row * steps + done, len(question) * steps, "gradients")
         found.append(front.back(question.x[row : row + 1], tuple(totals)))
     return (question.x - start) * torch.cat(found)
@@ -86,7 +87,7 @@ def _slopes(
     ends: tuple[torch.Tensor, ...],
     nodes: tuple[NDArray[np.float64], NDArray[np.float64]],
 ) -> tuple[torch.Tensor, ...]:
-    """One picture's batch of places on the line and their weights -> the gradients there, each times its weight."""
+    """One picture's batch of places on the line and their weights -> the weighted sum of the gradients there."""
     at, weights = nodes
     with torch.enable_grad():
         line = tuple(
@@ -94,7 +95,8 @@ def _slopes(
             for a, b in zip(starts, ends, strict=True)
         )
         values = question.values_at(row, front.rest(*line))
-        return gradient_at((values * values.new_tensor(weights)).sum(), line)
+        slopes = gradient_at((values * values.new_tensor(weights)).sum(), line)
+    return tuple(map(summed, slopes))
 
 
 def _gauss_legendre(steps: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -121,13 +121,15 @@ def _prepared(question: Question, settings: OcclusionSettings) -> tuple[_Grid, t
 def _impressions(question: Question, row: int, grid: _Grid, coarse: bool) -> Iterator[Impression]:
     rows, columns = grid.rows, grid.columns
     covering = Covering(grid.network, question.x[row : row + 1], grid.cover[row : row + 1])
+    parts = [(down, across) for down in rows.groups for across in columns.groups]
+    # A corner's windows reach least and cut from the most maps: both corners' are about all that any group wants.
+    covering.keep(_plan(grid, *part) for part in (parts[0], parts[-1]))
     whole = float(question.values_at(row, covering.logits().float())[0])
     falls, known = np.zeros((len(rows), len(columns))), np.zeros((len(rows), len(columns)), bool)
     if coarse:
         few = whole - _values(question, row, grid, covering, rows.coarse, columns.coarse)
         falls = few[np.ix_(_nearest(rows), _nearest(columns))]
         yield Impression(rows, columns, falls.copy(), 0)
-    parts = [(down, across) for down in rows.groups for across in columns.groups]
     plans = (_plan(grid, down, across) for down, across in parts)
     for (down, across), logits in zip(parts, covering.side_by_side(plans), strict=True):
         at = np.ix_(down, across)

@@ -17,11 +17,14 @@ from cutaway.engine.fused import fused
 from cutaway.engine.prepare import prepare
 from cutaway.engine.winograd import with_winograd
 from cutaway.errors import BadModel, must_be
+from cutaway.explanation.front import Front, front_of
 from cutaway.explanation.network import own_network
 from cutaway.image import InputContract
 from cutaway.model import Model
 
 _ALIKE = 1e-3
+_CHANNELS = 128, 256
+"""Of the convolutions that take fewer products in a gradient: whole maps pay from 128 on, five at a time up to 256."""
 _TWINS = ("fast", "many", "quick", "light")
 
 
@@ -85,21 +88,22 @@ class Question:
         convolutions take fewer products."""
         return self._fused(lambda: with_winograd(fast_twin(self.network)))
 
-    def _fused(self, twin: Callable[[], fx.GraphModule]) -> fx.GraphModule:
-        """How a twin is made -> it, with fused convolutions where their answer to the first picture is the network's:
-        they make 0 of what is not a number, and nobody promises how torch's own operator behaves on every machine."""
-        with torch.inference_mode():
-            wanted = self.network(self.x[:1])
-            if wanted.isfinite().all():
-                made = fused(twin())
-                if (made(self.x[:1]) - wanted).abs().max() <= _ALIKE * wanted.abs().max():
-                    return made
-            return twin()
-
     @functools.cached_property
-    def quick(self) -> fx.GraphModule:
-        """The network for many gradients with respect to pictures: equal within rounding, batch norms folded."""
-        return gradient_twin(self.network)
+    def quick(self) -> Front:
+        """The network for many gradients with respect to pictures, cut behind its linear beginning: equal within
+        rounding, batch norms folded, fewer products."""
+        front = front_of(gradient_twin(self.network))
+        rest = self._fused(lambda: with_winograd(front.own_rest(), *_CHANNELS), front.head)
+        return Front(front.head, rest)
+
+    def _fused(self, twin: Callable[[], fx.GraphModule], head: fx.GraphModule | None = None) -> fx.GraphModule:
+        """How a twin is made, what comes before it -> it, with fused convolutions where its answer is the network's:
+        they make 0 of what is not a number, and nobody promises how torch's own operator behaves on every machine."""
+        made, wanted = fused(twin()), self.answer[:1]
+        with torch.inference_mode():
+            found = made(*head(self.x[:1])) if head else made(self.x[:1])
+            alike = wanted.isfinite().all() and (found - wanted).abs().max() <= _ALIKE * wanted.abs().max()
+        return made if alike else twin()
 
     @functools.cached_property
     def light(self) -> fx.GraphModule:
@@ -109,7 +113,14 @@ class Question:
     @functools.cached_property
     def value(self) -> torch.Tensor:
         """f of the pictures themselves (N,), without gradients."""
-        return self.values(self.logits(self.x))
+        return self.values(self.answer)
+
+    @functools.cached_property
+    def answer(self) -> torch.Tensor:
+        """Logits (N, K) of the pictures themselves, as the network gives them, without gradients."""
+        with torch.inference_mode():
+            found: torch.Tensor = self.network(self.x)
+        return found
 
     def row(self, index: int) -> Question:
         """-> the question about one of the pictures."""
@@ -118,10 +129,11 @@ class Question:
         return self.with_(pixels=self.pixels[at], x=self.x[at], classes=self.classes[at], against=against)
 
     def with_(self, **other: object) -> Question:
-        """-> the same question with other fields; with the same network its quick twins are kept."""
+        """-> the same question with other fields; with the same network its quick twins are kept, with the same
+        pictures its answer too."""
         found: Question = dataclasses.replace(self, **other)  # type: ignore[arg-type]
-        if "network" not in other:
-            found.__dict__.update({name: self.__dict__[name] for name in _TWINS if name in self.__dict__})
+        kept = () if "network" in other else _TWINS if "x" in other else (*_TWINS, "answer")
+        found.__dict__.update({name: self.__dict__[name] for name in kept if name in self.__dict__})
         return found
 
 
@@ -137,10 +149,10 @@ def ask(
     """
     if pixels.ndim != 4 or not len(pixels):
         raise must_be("pixels", "uint8 (N, H, W, 3) of at least one picture", f"shape {pixels.shape}")
-    network = own_network(model)
     x = prepare(pixels, model.contract)
-    with torch.inference_mode():
-        logits = network(x)
+    unknown = torch.zeros(len(x), dtype=torch.int64)
+    question = Question(own_network(model), model.contract, pixels, x, unknown)
+    logits = question.answer
     if logits.ndim != 2:
         shape = " x ".join(map(str, logits.shape))
         raise BadModel(
@@ -148,7 +160,7 @@ def ask(
         )
     chosen = logits.argmax(1) if classes is None else _indices("classes", classes, logits)
     second = None if against is None else _indices("against", against, logits)
-    return Question(network, model.contract, pixels, x, chosen.clone(), second)
+    return question.with_(classes=chosen.clone(), against=second)
 
 
 def _indices(name: str, given: Sequence[int], logits: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ from cutaway.engine.memory import keep_freed_memory
 from cutaway.engine.threads import side_by_side
 from cutaway.errors import must_be
 from cutaway.events import Progress
-from cutaway.explanation.front import Front, front_of
+from cutaway.explanation.front import Front
 from cutaway.explanation.gradient import AT_A_TIME, gradient_at, strongest, summed
 from cutaway.explanation.method import Answer, Method
 from cutaway.explanation.question import Question
@@ -51,26 +51,27 @@ def smoothed(question: Question, settings: SmoothGradSettings) -> Generator[Prog
     the network's linear beginning for every copy instead of once for their mean. Every picture gets the same noise.
     """
     keep_freed_memory()
-    front = front_of(question.quick)
+    front = question.quick
     found = []
     for row in range(len(question)):
         x = question.x[row : row + 1]
         totals: list[torch.Tensor] = []
         done = 0
-        for slopes in side_by_side(functools.partial(_slopes, question, row, front), noisy(x, settings)):
-            sums = [summed(slope) for slope in slopes]
-            totals = [total + part for total, part in zip(totals, sums, strict=True)] if totals else sums
-            done += len(slopes[0])
+        slopes_of = functools.partial(_slopes, question, row, front)
+        for count, sums in side_by_side(slopes_of, noisy(x, settings)):
+            totals = [total + part for total, part in zip(totals, sums, strict=True)] if totals else list(sums)
+            done += count
             yield Progress("SmoothGrad", row * settings.samples + done, len(question) * settings.samples, "gradients")
         found.append(front.back(x, tuple(total / settings.samples for total in totals)))
     return torch.cat(found)
 
 
-def _slopes(question: Question, row: int, front: Front, copies: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """One picture's batch of noisy copies -> the gradients behind the front."""
+def _slopes(question: Question, row: int, front: Front, copies: torch.Tensor) -> tuple[int, tuple[torch.Tensor, ...]]:
+    """One picture's batch of noisy copies -> how many they are, and the sum of the gradients behind the front."""
     with torch.enable_grad():
         starts = tuple(value.requires_grad_() for value in front.values(copies))
-        return gradient_at(question.values_at(row, front.rest(*starts)).sum(), starts)
+        slopes = gradient_at(question.values_at(row, front.rest(*starts)).sum(), starts)
+    return len(copies), tuple(map(summed, slopes))
 
 
 def noisy(x: torch.Tensor, settings: SmoothGradSettings) -> Generator[torch.Tensor, None, None]:

@@ -20,7 +20,7 @@ from cutaway.explanation.covering.plan import Crop, Network, Plan, PlanStep, pla
 from cutaway.explanation.covering.rules import Rule, padded
 from cutaway.explanation.covering.span import Cut, Span
 
-AT_ONCE = 12
+AT_ONCE = 25
 """Windows whose whole maps are computed at a time, at most."""
 Box = tuple[int, int, int, int]
 """Top, left, bottom, right in pixels of the network's input; bottom and right are not covered any more."""
@@ -41,11 +41,15 @@ class Covering:
         self._cover = cover.to(dtype).expand_as(x).contiguous(memory_format=torch.channels_last)
         self._bases: dict[fx.Node, torch.Tensor] = {network.x: self._x}
         self._padded: dict[tuple[object, ...], torch.Tensor] = {}
+        self._logits: torch.Tensor | None = None
 
     def logits(self) -> torch.Tensor:
         """The uncovered picture's (1, K)."""
-        found: torch.Tensor = run(self._network.graph, {self._network.x: self._x}, ())[1]
-        return found
+        return self._run(frozenset()) if self._logits is None else self._logits
+
+    def keep(self, plans: Iterable[Plan]) -> None:
+        """Plans -> the maps that any of them cuts from are kept, after one run instead of one each."""
+        self._keep(frozenset().union(*(plan.bases for plan in plans)))
 
     def logits_of_grid(self, plan: Plan) -> torch.Tensor:
         """Plan for n spans of rows and m of columns -> logits (n * m, K), row by row."""
@@ -84,8 +88,13 @@ class Covering:
     def _keep(self, wanted: frozenset[fx.Node]) -> None:
         lacking = wanted - self._bases.keys()
         if lacking:
-            values, _ = run(self._network.graph, {self._network.x: self._x}, lacking)
-            self._bases |= {node: values[node] for node in lacking}
+            self._run(lacking)
+
+    def _run(self, wanted: frozenset[fx.Node]) -> torch.Tensor:
+        values, logits = run(self._network.graph, {self._network.x: self._x}, wanted)
+        self._bases |= {node: values[node] for node in wanted}
+        self._logits = logits
+        return self._logits
 
     def _covered(self, plan: Plan) -> torch.Tensor:
         """The pixels around each window, with the window replaced."""
