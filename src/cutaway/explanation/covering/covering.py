@@ -21,7 +21,7 @@ from cutaway.explanation.covering.rules import Rule, padded
 from cutaway.explanation.covering.span import Cut, Span
 
 AT_ONCE = 25
-"""Windows whose whole maps are computed at a time, at most."""
+"""Windows whose whole maps are computed at a time, at most: with 12 MobileNetV2 takes 5 % longer, 49 are no faster."""
 Box = tuple[int, int, int, int]
 """Top, left, bottom, right in pixels of the network's input; bottom and right are not covered any more."""
 _Patches = dict[fx.Node, torch.Tensor]

@@ -9,10 +9,10 @@ import numpy as np
 from cutaway.explanation.covering.span import Cells
 
 _TOGETHER = 7
-"""Neighbours of a group along one axis of a picture of 224 px: 16 windows and more keep a processor busy (with fewer,
-torch takes a slower way on one thread), and as neighbours reach about the same cells, little is computed for one that
-only another needs (ResNet18, 7: 11 % less than with windows from all over the picture). 7 are no faster and hold twice
-as much."""
+"""Neighbours of a group along one axis of a picture of 224 px: many windows keep a processor busy, and as neighbours
+reach about the same cells, little is computed for one that only another needs (ResNet18: 11 % less than with windows
+from all over the picture). In groups of 7 x 7 instead of 5 x 5 MobileNetV2 takes a tenth less time; 9 x 9 leave one
+thread waiting."""
 _COARSE = 5
 _SIDE = 224
 _MOST = 16
