@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -129,16 +127,3 @@ def test_inside_takes_the_zeros_as_part_of_the_map() -> None:
     with torch.inference_mode():
         found = FusedConv(conv, nn.ReLU).inside(F.pad(x, (1, 1, 1, 1)))
         torch.testing.assert_close(found, F.relu(conv(x)))
-
-
-def test_weights_in_onednns_order_fit_maps_of_any_size_and_are_not_copied() -> None:
-    conv = nn.Conv2d(16, 32, 3, padding=1)
-    layer = FusedConv(conv, None)
-    with torch.inference_mode():
-        for count, height, width, zeros in ((1, 14, 14, 1), (9, 3, 30, 0), (2, 40, 5, 2)):
-            x = torch.randn(count, 16, height, width).contiguous(memory_format=torch.channels_last)
-            wanted = F.conv2d(x, conv.weight, conv.bias, padding=zeros)
-            torch.testing.assert_close(layer.inside(x, zeros, zeros), wanted, rtol=1e-5, atol=1e-5)
-        other = copy.deepcopy(layer)
-        other.weight.mul_(2)
-        torch.testing.assert_close(other.inside(x, 2, 2), F.conv2d(x, 2 * conv.weight, conv.bias, padding=2))

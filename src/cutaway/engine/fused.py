@@ -32,7 +32,6 @@ class FusedConv(nn.Module):
     weight: torch.Tensor
     bias: torch.Tensor | None
     padding_mode = "zeros"
-    _packed: torch.Tensor | None = None
 
     def __init__(self, conv: nn.Conv2d, after: type[nn.Module] | None) -> None:
         super().__init__()
@@ -57,17 +56,6 @@ class FusedConv(nn.Module):
             found: torch.Tensor = _WithGradient.apply(x, self, padding)
             return found
         return _convolved(x, self, padding)
-
-    def packed(self, size: torch.Size) -> torch.Tensor:
-        """Size of a map like those to come -> the weights in oneDNN's own order, made once; maps of any size fit."""
-        if self._packed is None:
-            self._packed = torch.ops.mkldnn._reorder_convolution_weight(
-                self.weight, self.padding, self.stride, self.dilation, self.groups, size
-            )
-        return self._packed
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_packed": None}  # a copy may get other weights
 
     def _after(self, x: torch.Tensor) -> torch.Tensor:
         if self.after is None:
@@ -119,7 +107,7 @@ def _convolved(x: torch.Tensor, layer: FusedConv, padding: tuple[int, int]) -> t
     name = "none" if layer.after is None else "relu" if layer.after is nn.ReLU else "hardtanh"
     bounds = _RELU6 if name == "hardtanh" else []
     found: torch.Tensor = torch.ops.mkldnn._convolution_pointwise(
-        x, layer.packed(x.shape), layer.bias, padding, layer.stride, layer.dilation, layer.groups, name, bounds, ""
+        x, layer.weight, layer.bias, padding, layer.stride, layer.dilation, layer.groups, name, bounds, ""
     )
     return found
 
