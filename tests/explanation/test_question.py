@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import fx, nn
 
 from cutaway.engine.fused import there
 from cutaway.errors import BadInput, BadModel
@@ -109,6 +109,24 @@ def test_a_blur_of_the_smallest_picture() -> None:
     contract = InputContract((1, 1))
     asked = ask(model(nn.Flatten(), nn.Linear(3, 2), contract=contract), PIXELS[:, :1, :1])
     assert torch.equal(baseline(asked, "blur"), asked.x)
+
+
+def test_the_run_that_checks_the_network_for_many_runs_is_of_use() -> None:
+    made = model()
+    asked, ran = ask(made, PIXELS), []
+
+    def run(twin: fx.GraphModule) -> tuple[fx.GraphModule, torch.Tensor]:
+        ran.append(twin)
+        return twin, twin(asked.x[:1])
+
+    assert asked.many_run(run) is asked.many
+    assert asked.many_run(run) is asked.many
+    assert ran == [asked.many] * 2
+    with torch.no_grad():
+        made.graph.get_submodule("0").weight[1] = torch.nan  # type: ignore[index,operator]
+    ill = ask(made, PIXELS, [0, 0, 0])
+    assert ill.many_run(run) is ill.many
+    assert not any(type(layer).__name__ == "FusedConv" for layer in ill.many.modules())
 
 
 def test_what_is_no_number_is_not_hidden_by_the_quick_twins() -> None:

@@ -55,11 +55,11 @@ def part_of(graph: fx.GraphModule, given: Sequence[fx.Node], wanted: Sequence[fx
     what neither needs is left out. Layers are shared. Raises BadModel where something is needed that nothing gives.
     """
     output = _output(graph)
-    needed = _needed(output.all_input_nodes if wanted is None else wanted, set(given))
+    steps = needed(output.all_input_nodes if wanted is None else wanted, set(given))
     part = fx.Graph()
     copies = {node: part.placeholder(node.name) for node in given}
     for node in graph.graph.nodes:
-        if node not in needed or node in copies:
+        if node not in steps or node in copies:
             continue
         if node.op == "placeholder" and not node.args:
             raise BadModel(
@@ -158,8 +158,8 @@ def _crossing(graph: fx.GraphModule, changed: Sequence[fx.Node]) -> list[fx.Node
         if any(before in tail for before in node.all_input_nodes):
             tail.add(node)
     head = {node for node in graph.graph.nodes if node not in tail and node.op != "get_attr"}
-    needed = _needed(_output(graph).all_input_nodes, head)
-    return [node for node in graph.graph.nodes if node in needed and node in head]
+    read = needed(_output(graph).all_input_nodes, head)
+    return [node for node in graph.graph.nodes if node in read and node in head]
 
 
 def _output(graph: fx.GraphModule) -> fx.Node:
@@ -167,7 +167,7 @@ def _output(graph: fx.GraphModule) -> fx.Node:
     return found
 
 
-def _needed(wanted: Sequence[fx.Node], given: set[fx.Node]) -> set[fx.Node]:
+def needed(wanted: Sequence[fx.Node], given: set[fx.Node]) -> set[fx.Node]:
     """Nodes whose values are needed for the wanted ones, the given ones included, what lies before these left out."""
     found, waiting = set(wanted), [node for node in wanted if node not in given]
     while waiting:

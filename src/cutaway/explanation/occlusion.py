@@ -17,7 +17,7 @@ from cutaway.events import Progress
 from cutaway.explanation.baseline import Baseline, baseline
 from cutaway.explanation.covering.covering import Covering
 from cutaway.explanation.covering.halved import NOT_NATIVE, halved
-from cutaway.explanation.covering.plan import Network, Plan, plan_of
+from cutaway.explanation.covering.plan import Line, Network, crossed
 from cutaway.explanation.covering.span import Cells
 from cutaway.explanation.covering.windows import Places, places
 from cutaway.explanation.method import Answer, Method
@@ -108,11 +108,17 @@ class _Grid:
     network: Network
     cover: torch.Tensor
 
+    def line(self, axis: int, which: Cells) -> Line:
+        """Axis, numbers of some places along it -> the windows there."""
+        side = (self.rows, self.columns)[axis]
+        return Line.of(self.network, axis, side.first[which], side.last[which])
+
 
 def _prepared(question: Question, settings: OcclusionSettings) -> tuple[_Grid, tuple[str, ...]]:
     window, stride = _sizes(question, settings)
     rows, columns = (places(side, window, stride) for side in question.size)
-    grid = _Grid(rows, columns, Network.of(question.many, question.x[:1]), baseline(question, settings.baseline))
+    network = question.many_run(lambda graph: Network.seen(graph, question.x[:1]))
+    grid = _Grid(rows, columns, network, baseline(question, settings.baseline))
     if settings.precision == "float32":
         return grid, ()
     return _halved(question, grid) if native_bfloat16(question.x.device) else (grid, (NOT_NATIVE,))
@@ -122,15 +128,16 @@ def _impressions(question: Question, row: int, grid: _Grid, coarse: bool) -> Ite
     rows, columns = grid.rows, grid.columns
     covering = Covering(grid.network, question.x[row : row + 1], grid.cover[row : row + 1])
     parts = [(down, across) for down in rows.groups for across in columns.groups]
+    lines = [[grid.line(axis, group) for group in side.groups] for axis, side in enumerate((rows, columns))]
     # A corner's windows reach least and cut from the most maps: both corners' are about all that any group wants.
-    covering.keep(_plan(grid, *part) for part in (parts[0], parts[-1]))
+    covering.keep(crossed(lines[0][at], lines[1][at]) for at in (0, -1))
     whole = float(question.values_at(row, covering.logits().float())[0])
     falls, known = np.zeros((len(rows), len(columns))), np.zeros((len(rows), len(columns)), bool)
     if coarse:
         few = whole - _values(question, row, grid, covering, rows.coarse, columns.coarse)
         falls = few[np.ix_(_nearest(rows), _nearest(columns))]
         yield Impression(rows, columns, falls.copy(), 0)
-    plans = (_plan(grid, down, across) for down, across in parts)
+    plans = (crossed(down, across) for down in lines[0] for across in lines[1])
     for (down, across), logits in zip(parts, covering.side_by_side(plans), strict=True):
         at = np.ix_(down, across)
         falls[at], known[at] = whole - _shaped(question, row, logits, down, across), True
@@ -161,12 +168,8 @@ def _values(
     question: Question, row: int, grid: _Grid, covering: Covering, down: Cells, across: Cells
 ) -> NDArray[np.float64]:
     """Which places of rows (a,) and columns (b,) -> f with the windows there covered (a, b)."""
-    return _shaped(question, row, covering.logits_of_grid(_plan(grid, down, across)), down, across)
-
-
-def _plan(grid: _Grid, down: Cells, across: Cells) -> Plan:
-    spans = [(axis.first[at], axis.last[at]) for axis, at in ((grid.rows, down), (grid.columns, across))]
-    return plan_of(grid.network, spans[0], spans[1])
+    plan = crossed(grid.line(0, down), grid.line(1, across))
+    return _shaped(question, row, covering.logits_of_grid(plan), down, across)
 
 
 def _shaped(question: Question, row: int, logits: torch.Tensor, down: Cells, across: Cells) -> NDArray[np.float64]:

@@ -16,9 +16,11 @@ from torch import fx, nn
 from torchvision import models
 
 from cutaway.engine.fast import fast_twin
+from cutaway.engine.run import run
 from cutaway.engine.winograd import with_winograd
+from cutaway.explanation.covering import plan as plan_module
 from cutaway.explanation.covering.covering import Covering
-from cutaway.explanation.covering.plan import Network, plan_of
+from cutaway.explanation.covering.plan import Line, Network, crossed, plan_of
 from cutaway.explanation.covering.windows import places
 from cutaway.explanation.occlusion import averaged
 from cutaway.graph import extra
@@ -77,6 +79,30 @@ def test_behind_a_gate_over_all_places_whole_maps_are_run() -> None:
     plan = plan_of(network, (np.array([4]), np.array([7])), (np.array([4]), np.array([7])))
     assert [step.node.name for step in plan.steps] == ["conv"]
     assert [crop.source.name for crop in plan.ends] == ["conv"]
+
+
+def test_the_picture_a_network_was_made_with_is_not_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = fast_twin(trace(Head(3).eval()))
+    x, other, cover = torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8), torch.zeros(1, 3, 1, 1)
+    wanted = [graph(picture).detach() for picture in (x, other, x)]
+    network, ran = Network.of(graph, x), []
+    monkeypatch.setattr(plan_module, "run", lambda *given: ran.append(1) or run(*given))
+    for picture, logits, runs in zip((x, other, x), wanted, (0, 1, 2), strict=True):
+        torch.testing.assert_close(Covering(network, picture, cover).logits(), logits)
+        assert len(ran) == runs
+
+
+def test_lines_serve_any_number_of_plans() -> None:
+    graph = fast_twin(trace(nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.ReLU(), Head(4)).eval()))
+    network = Network.of(graph, torch.rand(1, 3, 24, 24))
+    ends = (np.array([0, 8]), np.array([3, 11])), (np.array([5]), np.array([9]))
+    rows, columns = ([Line.of(network, axis, *end) for end in ends] for axis in (0, 1))
+    for i, j in itertools.product((0, 1), (0, 1)):
+        found, anew = crossed(rows[i], columns[j]), plan_of(network, ends[i], ends[j])
+        assert [step.node for step in found.steps] == [step.node for step in anew.steps]
+        for one, other in zip(found.steps, anew.steps, strict=True):
+            assert one.rows.start.tolist() == other.rows.start.tolist()
+            assert [crop.columns.runs for crop in one.crops] == [crop.columns.runs for crop in other.crops]
 
 
 LAYERS: dict[str, nn.Module] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +14,20 @@ from cutaway.engine.cut import part_of
 from cutaway.engine.run import input_of, run
 from cutaway.explanation.covering.rules import Rule, Shape, rules_of
 from cutaway.explanation.covering.span import Cells, Cut, Slide, Span
+from cutaway.explanation.covering.tail import Tail, Tails
 
 NEARLY_ALL = 0.65
 """Of a map: from this share of its cells on, cutting crops out costs more than computing the rest saves."""
 _STILL = Slide()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """One picture (1, C, H, W), the values of all steps, the logits (1, K)."""
+
+    x: torch.Tensor
+    values: dict[fx.Node, torch.Tensor]
+    logits: torch.Tensor
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,34 +39,38 @@ class Network:
     shapes: dict[fx.Node, Shape]
     rules: dict[fx.Node, Rule | None]
     dtype: torch.dtype
-    tails: dict[tuple[fx.Node, ...], fx.GraphModule]
+    tails: Tails
+    known: list[Known]
 
     def places(self, node: fx.Node) -> tuple[int, int]:
         """-> which dimensions of a node's value are rows and columns."""
         rule = self.rules.get(node)
         return rule.map.places if rule else (2, 3)
 
-    def tail(self, ends: list[fx.Node]) -> fx.GraphModule:
-        """-> the part of the graph that takes these nodes' values as arguments to give the output."""
-        if tuple(ends) not in self.tails:
-            self.tails[tuple(ends)] = part_of(self.graph, ends, None)
-        return self.tails[tuple(ends)]
-
     @classmethod
     def of(cls, graph: fx.GraphModule, x: torch.Tensor) -> Network:
         """Graph, one picture (1, C, H, W) -> Network; runs it once."""
+        return cls.seen(graph, x)[0]
+
+    @classmethod
+    def seen(cls, graph: fx.GraphModule, x: torch.Tensor) -> tuple[Network, torch.Tensor]:
+        """Graph, one picture (1, C, H, W) -> (Network, the picture's logits); runs it once."""
         given = input_of(graph)
-        shapes: dict[fx.Node, Shape] = {given: tuple(x.shape)}
-
-        def look(node: fx.Node, value: object) -> None:
-            if isinstance(value, torch.Tensor):
-                shapes[node] = tuple(value.shape)
-
-        run(graph, {given: x}, (), look)
+        x = x.contiguous(memory_format=torch.channels_last)
+        values, logits = run(graph, {given: x})
+        shapes = {node: tuple(value.shape) for node, value in values.items() if isinstance(value, torch.Tensor)}
         fixed = _constant_nodes(graph, given)
-        values = run(part_of(graph, [], fixed), {}, ())[1]
-        rules = rules_of(graph, given, shapes, dict(zip(fixed, values, strict=True)))
-        return cls(graph, given, shapes, rules, x.dtype, {})
+        constants = run(part_of(graph, [], fixed), {}, ())[1]
+        rules = rules_of(graph, given, shapes, dict(zip(fixed, constants, strict=True)))
+        return cls(graph, given, shapes, rules, x.dtype, Tails(graph, shapes), [Known(x, values, logits)]), logits
+
+    def run(self, x: torch.Tensor, wanted: Collection[fx.Node]) -> tuple[dict[fx.Node, torch.Tensor], torch.Tensor]:
+        """One picture (1, C, H, W), nodes -> (node: its map, the logits). The picture this network was made with is
+        not run anew the first time that it is asked for; after that its other maps are let go."""
+        known = self.known.pop() if self.known else None
+        if known is not None and torch.equal(known.x, x):
+            return {node: known.values[node] for node in wanted}, known.logits
+        return run(self.graph, {self.x: x}, wanted)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +110,7 @@ class Plan:
     columns: Span
     steps: tuple[PlanStep, ...]
     ends: tuple[Crop, ...]
-    tail: fx.GraphModule
+    tail: Tail
 
     @functools.cached_property
     def bases(self) -> frozenset[fx.Node]:
@@ -107,57 +121,88 @@ class Plan:
 
 def plan_of(network: Network, rows: tuple[Cells, Cells], columns: tuple[Cells, Cells]) -> Plan:
     """Network, first and last row of each of n spans, first and last column of each of m -> Plan."""
-    height, width = network.shapes[network.x][2:]
-    spans = {network.x: (Span.of(*rows, height), Span.of(*columns, width))}
+    return crossed(Line.of(network, 0, *rows), Line.of(network, 1, *columns))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """Windows along one axis (0: rows, 1: columns): which cells of each map they change and how crops are cut along it,
+    worked out once for all plans of this line."""
+
+    network: Network
+    axis: int
+    spans: dict[fx.Node, Span]
+    cuts: dict[tuple[fx.Node, fx.Node | None], Cut]
+
+    @classmethod
+    def of(cls, network: Network, axis: int, first: Cells, last: Cells) -> Line:
+        """Network, axis, first and last pixel of each of n windows -> Line."""
+        return cls(network, axis, {network.x: Span.of(first, last, network.shapes[network.x][2 + axis])}, {})
+
+    def span(self, node: fx.Node, rule: Rule) -> Span:
+        """A step, whose sources were asked for before it -> the cells that change."""
+        found = self.spans.get(node)
+        if found is None:
+            given = [self.spans[source] for source in rule.sources]
+            self.spans[node] = found = self._span(given, rule, rule.map.cells[self.axis])
+        return found
+
+    def _span(self, given: Sequence[Span], rule: Rule, cells: int) -> Span:
+        if rule.moved is not None:
+            return given[0].moved(rule.moved[self.axis], cells)
+        if rule.slides is not None:
+            return given[0].through(rule.slides[self.axis], cells)
+        return functools.reduce(Span.joined, given)
+
+    def cut(self, source: fx.Node, node: fx.Node, rule: Rule) -> Cut:
+        """One of the sources of a step -> how the step's crops of it are made."""
+        found = self.cuts.get((source, node))
+        if found is None:
+            given, wanted = self.spans[source], self.spans[node]
+            slide = rule.slides[self.axis] if rule.slides else _STILL
+            before = rule.moved[self.axis] if rule.moved else slide.before
+            found = Cut.between(given, wanted.start * slide.stride, slide.taken(wanted.size), before)
+            self.cuts[source, node] = found
+        return found
+
+    def whole(self, node: fx.Node) -> Cut:
+        """-> how whole maps are made."""
+        found = self.cuts.get((node, None))
+        if found is None:
+            span = self.spans[node]
+            self.cuts[node, None] = found = Cut.between(span, np.zeros_like(span.start), span.cells)
+        return found
+
+
+def crossed(rows: Line, columns: Line) -> Plan:
+    """Lines of n and m windows -> the plan for every pair of them."""
+    network, lines = rows.network, (rows, columns)
+    x, inside = network.x, {network.x}
     steps: list[PlanStep] = []
     for node, rule in network.rules.items():
-        if rule is None or any(source not in spans for source in rule.sources):
+        if rule is None or not inside.issuperset(rule.sources):
             continue
-        found = _spans_of(rule, [spans[source] for source in rule.sources])
-        if found[0].size * found[1].size >= NEARLY_ALL * found[0].cells * found[1].cells:
+        down, across = (line.span(node, rule) for line in lines)
+        if down.size * across.size >= NEARLY_ALL * down.cells * across.cells:
             continue
-        spans[node] = found
-        crops = tuple(_crop(node, rule, source, spans, network.places(source)) for source in rule.sources)
-        steps.append(PlanStep(node, rule, crops, *found, ()))
-    ends = _crossing(network.graph, spans)
-    steps = _needed(steps, ends)
-    whole = tuple(_whole(node, spans[node], network.places(node)) for node in ends)
-    return Plan(*spans[network.x], _with_ends(steps, ends), whole, network.tail(ends))
+        inside.add(node)
+        crops = tuple(_crop(lines, source, node, rule) for source in rule.sources)
+        steps.append(PlanStep(node, rule, crops, down, across, ()))
+    ends = _crossing(network.graph, inside)
+    whole = tuple(Crop(node, node, rows.whole(node), columns.whole(node), network.places(node)) for node in ends)
+    return Plan(
+        rows.spans[x], columns.spans[x], _with_ends(_needed(steps, ends), ends), whole, network.tails.behind(ends)
+    )
 
 
-def _spans_of(rule: Rule, given: Sequence[tuple[Span, Span]]) -> tuple[Span, Span]:
-    found = []
-    for axis, cells in enumerate(rule.map.cells):
-        first = given[0][axis]
-        if rule.moved is not None:
-            found.append(first.moved(rule.moved[axis], cells))
-        elif rule.slides is not None:
-            found.append(first.through(rule.slides[axis], cells))
-        else:
-            found.append(functools.reduce(Span.joined, (spans[axis] for spans in given)))
-    return found[0], found[1]
+def _crop(lines: tuple[Line, Line], source: fx.Node, node: fx.Node, rule: Rule) -> Crop:
+    rows, columns = (line.cut(source, node, rule) for line in lines)
+    return Crop(source, node if rule.moved else source, rows, columns, lines[0].network.places(source))
 
 
-def _crop(
-    node: fx.Node, rule: Rule, source: fx.Node, spans: dict[fx.Node, tuple[Span, Span]], places: tuple[int, int]
-) -> Crop:
-    cuts = []
-    for axis in (0, 1):
-        given, wanted = spans[source][axis], spans[node][axis]
-        slide = rule.slides[axis] if rule.slides else _STILL
-        before = rule.moved[axis] if rule.moved else slide.before
-        cuts.append(Cut.between(given, wanted.start * slide.stride, slide.taken(wanted.size), before))
-    return Crop(source, node if rule.moved else source, cuts[0], cuts[1], places)
-
-
-def _whole(node: fx.Node, spans: tuple[Span, Span], places: tuple[int, int]) -> Crop:
-    rows, columns = (Cut.between(span, np.zeros_like(span.start), span.cells) for span in spans)
-    return Crop(node, node, rows, columns, places)
-
-
-def _crossing(graph: fx.GraphModule, spans: dict[fx.Node, tuple[Span, Span]]) -> list[fx.Node]:
-    """Nodes with spans that steps without them, or the output, read."""
-    return [node for node in graph.graph.nodes if node in spans and any(user not in spans for user in node.users)]
+def _crossing(graph: fx.GraphModule, inside: set[fx.Node]) -> list[fx.Node]:
+    """Nodes of these that others, or the output, read."""
+    return [node for node in graph.graph.nodes if node in inside and any(user not in inside for user in node.users)]
 
 
 def _needed(steps: list[PlanStep], ends: Sequence[fx.Node]) -> list[PlanStep]:

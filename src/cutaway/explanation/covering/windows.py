@@ -44,5 +44,5 @@ def places(side: int, window: int, stride: int) -> Places:
     together = min(max(round(_TOGETHER * _SIDE / side), 1), _MOST)
     groups = np.array_split(np.arange(count), -(-count // together))
     sorted_groups = tuple(group[np.lexsort((first[group], first[group] % _ALIKE))] for group in groups)
-    coarse = np.unique(np.linspace(0, count - 1, min(_COARSE, count)).round().astype(np.int64))
+    coarse = np.linspace(0, count - 1, min(_COARSE, count)).round().astype(np.int64)
     return Places(first, np.minimum(first + window, side) - 1, sorted_groups, coarse)
