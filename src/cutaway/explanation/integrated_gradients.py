@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cutaway.engine.memory import keep_freed_memory
 from cutaway.engine.threads import side_by_side
 from cutaway.errors import must_be
 from cutaway.events import Progress
@@ -45,8 +44,8 @@ def integrated_gradients(
     if not 1 <= settings.steps <= _MOST_STEPS:
         raise must_be("steps", f"from 1 to {_MOST_STEPS:,}", settings.steps)
     start = baseline(question, settings.baseline)
+    base = question.values(question.quick_logits(start))
     found = yield from integrated(question, start, settings.steps)
-    base = question.values(question.quick.logits(start))
     maps = found.sum(1)
     missed = _missed(maps, question.value, base)
     return Answer(maps.float().numpy(), base=base.float().numpy(), notes=_notes(missed, settings.steps))
@@ -58,7 +57,6 @@ def integrated(question: Question, start: torch.Tensor, steps: int) -> Generator
     Our own loop and not captum's IntegratedGradients, which the tests hold it to: it takes the network's linear
     beginning once instead of at every step (captum's wrapper cannot), tells how far it is, and holds one batch.
     """
-    keep_freed_memory()
     front = question.quick
     at, weights = _gauss_legendre(steps)
     some = np.array_split(np.arange(steps), -(-steps // AT_A_TIME))

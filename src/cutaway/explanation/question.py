@@ -15,6 +15,7 @@ from torch import fx
 
 from cutaway.engine.fast import BATCH, fast_twin, gradient_twin, light_twin
 from cutaway.engine.fused import fused
+from cutaway.engine.memory import keep_freed_memory
 from cutaway.engine.prepare import prepare
 from cutaway.engine.winograd import with_winograd
 from cutaway.errors import BadModel, must_be
@@ -88,32 +89,42 @@ class Question:
     def many(self) -> fx.GraphModule:
         """The fast network for hundreds of runs: made in a tenth of a second and with weights of its own, so that wide
         convolutions take fewer products."""
-        return self.many_run(lambda twin: (twin, self._answered(twin)))
+        return self.many_run(lambda twin: (twin, twin(self.x[:1])))
 
     def many_run(self, run: Callable[[fx.GraphModule], tuple[Made, torch.Tensor]]) -> Made:
         """How a network is run on the first picture -> (what comes of it, its logits): what comes of `many`, which is
         checked by that same run."""
         if "many" in self.__dict__:
             return run(self.many)[0]
-        twin, found = self._checked(lambda: with_winograd(fast_twin(self.network)), run)
-        self.__dict__["many"] = twin
+        self.__dict__["many"], found = self._checked(lambda: with_winograd(fast_twin(self.network)), run)
         return found
 
     @functools.cached_property
     def quick(self) -> Front:
         """The network for many gradients with respect to pictures, cut behind its linear beginning: equal within
         rounding, batch norms folded, fewer products."""
-        front = front_of(gradient_twin(self.network))
-        rest = self._fused(lambda: with_winograd(front.own_rest(), *_CHANNELS), front.head)
-        return Front(front.head, rest)
-
-    def _fused(self, twin: Callable[[], fx.GraphModule], head: fx.GraphModule | None = None) -> fx.GraphModule:
-        return self._checked(twin, lambda made: ((), self._answered(made, head)))[0]
-
-    def _answered(self, twin: fx.GraphModule, head: fx.GraphModule | None = None) -> torch.Tensor:
-        with torch.inference_mode():
-            found: torch.Tensor = twin(*head(self.x[:1])) if head else twin(self.x[:1])
+        self.quick_logits(self.x[:0])
+        found: Front = self.__dict__["quick"]
         return found
+
+    def quick_logits(self, x: torch.Tensor) -> torch.Tensor:
+        """Pictures (M, C, H, W) -> what `quick` gives (M, K), without gradients; the first time, it is checked along
+        with them."""
+        if "quick" in self.__dict__:
+            return self.quick.logits(x)
+        keep_freed_memory()
+        front = front_of(gradient_twin(self.network))
+
+        def run(rest: fx.GraphModule) -> tuple[torch.Tensor, torch.Tensor]:
+            logits = Front(front.head, rest).logits(torch.cat([self.x[:1], x]))
+            return logits[1:], logits[:1]
+
+        rest, found = self._checked(lambda: with_winograd(front.own_rest(), *_CHANNELS), run)
+        self.__dict__["quick"] = Front(front.head, rest)
+        return found
+
+    def _fused(self, twin: Callable[[], fx.GraphModule]) -> fx.GraphModule:
+        return self._checked(twin, lambda made: ((), made(self.x[:1])))[0]
 
     def _checked(
         self, twin: Callable[[], fx.GraphModule], run: Callable[[fx.GraphModule], tuple[Made, torch.Tensor]]
@@ -122,11 +133,13 @@ class Question:
         the network's, and what came of the run: they make 0 of what is not a number, and nobody promises how torch's
         own operator behaves on every machine."""
         made, wanted = fused(twin()), self.answer[:1]
-        found, logits = run(made)
+        with torch.no_grad():
+            found, logits = run(made)
         if wanted.isfinite().all() and (logits - wanted).abs().max() <= _ALIKE * wanted.abs().max():
             return made, found
         plain = twin()
-        return plain, run(plain)[0]
+        with torch.no_grad():
+            return plain, run(plain)[0]
 
     @functools.cached_property
     def light(self) -> fx.GraphModule:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import torch
 
-from cutaway.engine.memory import keep_freed_memory
 from cutaway.engine.threads import side_by_side
 from cutaway.errors import must_be
 from cutaway.events import Progress
@@ -50,7 +49,6 @@ def smoothed(question: Question, settings: SmoothGradSettings) -> Generator[Prog
     Our own loop and not captum's NoiseTunnel: that draws from torch's global random numbers, and would go back through
     the network's linear beginning for every copy instead of once for their mean. Every picture gets the same noise.
     """
-    keep_freed_memory()
     front = question.quick
     found = []
     for row in range(len(question)):
