@@ -148,6 +148,7 @@ CASES: list[tuple[Prepare, str, str]] = [
     (nothing, f"predict {'a' * 300}.h5 shapes", "... is longer than the name of a file can be; give a shorter one."),
     (nothing, "watch shapes.safetensors sample:cat --order no", "'--order': 'no' is not one of 'contrast', 'strength'"),
     (nothing, "predict nothing shapes", "There is no run 'nothing'; runs here: none yet."),
+    (nothing, "predict lenet5 shapes", "runs here: none yet. zoo:lenet5 is the network of this name, untrained."),
     (a_run, "predict old shapes", "The folder runs/old holds no model.safetensors; a run has one after"),
     (damaged_model, "evaluate torn.safetensors shapes", "torn.safetensors"),
     (

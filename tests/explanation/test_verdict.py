@@ -37,6 +37,7 @@ def test_what_beats_chance_and_changes_passes() -> None:
         ({"deletion_span": 0.15, "insertion_span": 0.0}, "doubtful", "Removing pixels cannot test X here"),
         ({"randomised": 0.7}, "doubtful", "changed little when the weights were randomised (rank correlation 0.70)"),
         ({"completeness": 0.2}, "doubtful", "miss what they should add up to by 20%"),
+        ({"completeness": 32.0}, "doubtful", "miss what they should add up to by more than ten times"),
         ({"deletion_edges": 0.1, "insertion_edges": 0.9}, "doubtful", "An edge detector, which knows nothing"),
         ({"shifted": 0.02}, "doubtful", "change places when the picture moves by one pixel (rank correlation 0.02)"),
     ],

@@ -228,6 +228,10 @@ def test_what_is_refused(first: Path, cli: Cli) -> None:
         ((CIRCLE, *one, "--npz", "maps.npy"), "out must be a file that ends in .npz"),
         ((CIRCLE, *one, "--out", "x.pdf"), "out must be a file that ends in .png or .svg"),
         (("nothing.png", *one), "nothing.png"),
+        (
+            ("--method", "saliency", "ig", CIRCLE, "--method", "gradcam"),
+            "ig is a method and no photo; several methods go together: --method saliency,gradcam,ig.",
+        ),
         ((), "pictures"),
     ):
         found = cli("explain", first, *words)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -80,8 +82,6 @@ def test_it_is_the_mean_of_what_checks_say(model: str) -> None:
     (row,) = result.rows
     assert row.passes + row.doubtful + row.fails == 3
     opened, dataset = ca.open_model(model), ca.open_dataset("shapes")
-    import numpy as np
-
     from cutaway.image.fit import fit_picture
 
     picks = sorted(np.random.default_rng(0).permutation(len(dataset))[:3].tolist())
@@ -258,6 +258,17 @@ def test_a_mean_that_chance_could_bring_is_doubtful() -> None:
         tally.sums["over_lot"].add(0.35)
         tally.levels["passes"] += 1
     assert tally.verdict("Grad-CAM").level == "passes"
+
+
+def test_a_share_of_nearly_nothing_counts_as_the_whole_at_most(model: str) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 16, 16, 3), np.uint8)
+    question, saliency = ask(ca.open_model(model), pixels), methods.method_named("saliency")
+    answer, _ = run_out(explained(saliency, question, methods.NoSettings()))
+    (found,) = run_out(check(saliency, question, methods.NoSettings(), answer))
+    tally = Tally()
+    for missed in (500.0, 0.02):
+        tally.add(dataclasses.replace(found, completeness=missed), 0.1, "")
+    assert tally.figures.completeness == pytest.approx(0.51)
 
 
 def test_pictures_that_test_nothing_do_not_sharpen_the_mean() -> None:

@@ -124,15 +124,16 @@ def _doubt(name: str, found: Figures, gains: Gains) -> str:
             "much of it is the picture, not the network."
         )
     if found.completeness is not None and found.completeness > INCOMPLETE:
+        missed = f"{found.completeness:.0%}" if found.completeness < 10 else "more than ten times"
         return (
-            f"{name}'s parts miss what they should add up to by {found.completeness:.0%}: take more steps or "
+            f"The parts of {name} miss what they should add up to by {missed}: take more steps or "
             "samples, or do not read its numbers."
         )
     if gains.edges is not None and gains.edges < 0:
         return f"An edge detector, which knows nothing of the network, finds pixels that matter better than {name}."
     if found.shifted is not None and found.shifted < UNSTABLE:
         return (
-            f"{name}'s pixels change places when the picture moves by one pixel (rank correlation "
+            f"The pixels of {name} change places when the picture moves by one pixel (rank correlation "
             f"{number(found.shifted)}): read its regions, not its pixels."
         )
     return ""

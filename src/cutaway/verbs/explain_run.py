@@ -27,7 +27,12 @@ from cutaway.image import Image
 from cutaway.image.fit import fit_picture, target_px
 from cutaway.model import Model
 from cutaway.verbs.explain import ExplainedPicture, ExplainOptions, ExplainResult
-from cutaway.verbs.explain_methods import Chosen, chosen_methods, refuse_without_gradient
+from cutaway.verbs.explain_methods import (
+    Chosen,
+    chosen_methods,
+    refuse_methods_as_photos,
+    refuse_without_gradient,
+)
 from cutaway.verbs.explain_page import write_page
 from cutaway.verbs.find import made_now
 from cutaway.verbs.picture_file import picture_file
@@ -56,6 +61,7 @@ def explain_of(
     options: ExplainOptions, model: Model, asked: Sequence[Image | str], path: Path | None, npz: Path | None
 ) -> Generator[Event, None, ExplainResult]:
     """Options, model, photos as typed or as they are, files to write (None: none) -> ExplainResult."""
+    refuse_methods_as_photos(options, asked)
     chosen, left_out = chosen_methods(options)
     yield from made_now(options.model, model)
     pictures, unreadable = yield from _read(asked, model)

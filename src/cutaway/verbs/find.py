@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cutaway.errors import BadInput
+from cutaway.errors import BadInput, CutawayError
 from cutaway.events import Note
 from cutaway.formats.parts import OnlyView
 from cutaway.formats.table import is_tfjs_folder
@@ -54,10 +54,22 @@ def file_of(typed: str) -> Path:
         return path
     try:
         return find_run(typed).path
-    except BadInput:
-        if not path.is_dir():
-            raise
-    raise BadInput(_no_model_in(path))
+    except BadInput as none:
+        if path.is_dir():
+            raise BadInput(_no_model_in(path)) from None
+        if _is_network(typed):
+            raise BadInput(f"{none} {ZOO}{typed} is the network of this name, untrained.") from None
+        raise
+
+
+def _is_network(typed: str) -> bool:
+    from cutaway.zoo.names import meaning
+    from cutaway.zoo.sources import source_of
+
+    try:
+        return bool(source_of(meaning(typed)))
+    except CutawayError:
+        return False
 
 
 def _no_model_in(folder: Path) -> str:

@@ -82,14 +82,19 @@ def test_behind_a_gate_over_all_places_whole_maps_are_run() -> None:
 
 
 def test_the_picture_a_network_was_made_with_is_not_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    graph = fast_twin(trace(Head(3).eval()))
+    graph = fast_twin(trace(nn.Sequential(nn.Conv2d(3, 4, 3), Head(4)).eval()))
     x, other, cover = torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8), torch.zeros(1, 3, 1, 1)
-    wanted = [graph(picture).detach() for picture in (x, other, x)]
     network, ran = Network.of(graph, x), []
     monkeypatch.setattr(plan_module, "run", lambda *given: ran.append(1) or run(*given))
-    for picture, logits, runs in zip((x, other, x), wanted, (0, 1, 2), strict=True):
-        torch.testing.assert_close(Covering(network, picture, cover).logits(), logits)
-        assert len(ran) == runs
+    mine, others = Covering(network, x, cover), Covering(network, other, cover)
+    torch.testing.assert_close(mine.logits(), graph(x).detach())
+    assert not ran
+    torch.testing.assert_close(others.logits(), graph(other).detach())
+    assert len(ran) == 1
+    first = mine.logits_of_boxes([(0, 0, 4, 4)])
+    assert (len(ran), network.known) == (1, [])
+    torch.testing.assert_close(Covering(network, x, cover).logits_of_boxes([(0, 0, 4, 4)]), first)
+    assert len(ran) == 2
 
 
 def test_lines_serve_any_number_of_plans() -> None:

@@ -32,7 +32,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """A graph in eval mode with what does not depend on windows: shapes for one picture, constants, rules."""
+    """A graph in eval mode with what does not depend on windows: shapes for one picture, constants, rules.
+
+    `known`: what was found of the picture it was made with, until that is used.
+    """
 
     graph: fx.GraphModule
     x: fx.Node
@@ -66,11 +69,13 @@ class Network:
 
     def run(self, x: torch.Tensor, wanted: Collection[fx.Node]) -> tuple[dict[fx.Node, torch.Tensor], torch.Tensor]:
         """One picture (1, C, H, W), nodes -> (node: its map, the logits). The picture this network was made with is
-        not run anew the first time that it is asked for; after that its other maps are let go."""
-        known = self.known.pop() if self.known else None
-        if known is not None and torch.equal(known.x, x):
-            return {node: known.values[node] for node in wanted}, known.logits
-        return run(self.graph, {self.x: x}, wanted)
+        not run anew until the first of its maps were asked for; then the others are let go."""
+        known = self.known[0] if self.known else None
+        if known is None or not torch.equal(known.x, x):
+            return run(self.graph, {self.x: x}, wanted)
+        if wanted:
+            self.known.clear()
+        return {node: known.values[node] for node in wanted}, known.logits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
