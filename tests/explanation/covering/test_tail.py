@@ -55,7 +55,22 @@ def test_small_maps_alone_are_not_cut() -> None:
     assert len(network.tails.behind([node(network, "features_17_conv_2")]).parts) == 1
 
 
+def test_what_has_no_row_for_each_window_is_not_cut_at() -> None:
+    """The upper and the lower half of a map: small, and all that is read behind them, but a pair."""
+    network = Network.of(fast_twin(trace(Halves().eval())), torch.rand(1, 4, 20, 20))
+    tail = network.tails.behind([network.x])
+    assert starts(tail) == [["x"], ["mul"]]
+    windows = torch.rand(30, 4, 20, 20)
+    torch.testing.assert_close(tail.logits([windows]), Halves()(windows))
+
+
 def test_where_no_map_becomes_small_nothing_is_cut() -> None:
     network = prepared(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 3)))
     ((_, at_once),) = network.tails.behind([node(network, "_0")]).parts
     assert at_once == AT_ONCE
+
+
+class Halves(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        upper, lower = x.chunk(2, dim=2)
+        return (upper * lower).mean((2, 3))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ class Known:
     """One picture (1, C, H, W), the values of all steps, the logits (1, K)."""
 
     x: torch.Tensor
-    values: dict[fx.Node, torch.Tensor]
+    values: dict[fx.Node, Any]
     logits: torch.Tensor
 
 

@@ -55,8 +55,7 @@ class Tails:
     def _tail(self, given: tuple[fx.Node, ...]) -> Tail:
         steps = _depending(self._graph, given)
         shapes = [self._shapes.get(node, ()) for node in steps]
-        small = (at for at in _narrow(steps, len(given)) if max(map(_cells, shapes[at:])) <= _FEW_CELLS)
-        first = next(small, None)
+        first = next((at for at in _narrow(steps, len(given)) if _small(shapes[at:])), None)
         if first is not None and first >= len(given):
             part = part_of(self._graph, given, [steps[first]])
             return Tail(((part, AT_ONCE), *self.behind([steps[first]]).parts))
@@ -73,9 +72,11 @@ def _joined(values: Sequence[torch.Tensor]) -> torch.Tensor:
     return values[0] if len(values) == 1 else torch.cat(list(values))
 
 
-def _cells(shape: Shape) -> int:
-    """Of one picture's map; its channels are taken to be its longest side."""
-    return prod(shape) // max(shape, default=1)
+def _small(shapes: Sequence[Shape]) -> bool:
+    """Of one picture's values: whether the first is a tensor with a row for each picture, and no map has many cells.
+    A map's channels are taken to be its longest side."""
+    rows = len(shapes[0]) > 1 and shapes[0][0] == 1
+    return rows and max(prod(shape) // max(shape, default=1) for shape in shapes) <= _FEW_CELLS
 
 
 def _depending(graph: fx.GraphModule, given: Sequence[fx.Node]) -> list[fx.Node]:
