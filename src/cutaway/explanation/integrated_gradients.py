@@ -18,6 +18,7 @@ from cutaway.explanation.front import Front
 from cutaway.explanation.gradient import AT_A_TIME, gradient_at, summed
 from cutaway.explanation.method import Answer, Method
 from cutaway.explanation.question import Question
+from cutaway.explanation.verdict import share
 
 TOLERANCE = 0.05
 """Of f(x) - f(baseline): a larger error of the sum is told with the map."""
@@ -113,9 +114,9 @@ def _missed(maps: torch.Tensor, value: torch.Tensor, base: torch.Tensor) -> floa
 def _notes(missed: float, steps: int) -> tuple[str, ...]:
     if missed <= TOLERANCE:
         return ()
-    share = f"{missed:.0%}" if missed < 10 else "more than ten times"
     return (
-        f"The map's sum misses f(x) - f(baseline) by {share} of it; try more `steps` than {steps} or another baseline.",
+        f"The map's sum misses f(x) - f(baseline) by {share(missed)} of it; try more `steps` than {steps} or "
+        "another baseline.",
     )
 
 

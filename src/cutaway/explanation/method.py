@@ -93,15 +93,19 @@ class Method:
 
 def method_named(typed: str) -> Method:
     """Name (hyphens, blanks and capitals do not matter: "Grad-CAM++", "ig") -> Method. Raises BadInput."""
-    name = _plain(typed)
-    for known in METHODS:
-        if _plain(known) == _plain(_OTHER_NAMES.get(name, name)):
-            found = importlib.import_module(METHODS[known]).METHOD
-            assert isinstance(found, Method)
-            return found
-    near = difflib.get_close_matches(name, METHODS, 2, 0.5)
+    if known := name_of(typed):
+        found = importlib.import_module(METHODS[known]).METHOD
+        assert isinstance(found, Method)
+        return found
+    near = difflib.get_close_matches(_plain(typed), METHODS, 2, 0.5)
     hint = f" Nearest: {', '.join(near)}." if near else ""
     raise BadInput(f"There is no method {typed!r}.{hint} Methods: {', '.join(METHODS)}.")
+
+
+def name_of(typed: str) -> str | None:
+    """What a person typed -> the name of the method it means, installed or not; None for none."""
+    name = _plain(typed)
+    return next((known for known in METHODS if _plain(known) == _plain(_OTHER_NAMES.get(name, name))), None)
 
 
 def names_typed(typed: Sequence[str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import fx
 
 from cutaway.engine.bfloat16 import native_bfloat16
 from cutaway.errors import must_be
@@ -117,8 +118,13 @@ class _Grid:
 def _prepared(question: Question, settings: OcclusionSettings) -> tuple[_Grid, tuple[str, ...]]:
     window, stride = _sizes(question, settings)
     rows, columns = (places(side, window, stride) for side in question.size)
-    network = question.many_run(lambda graph: Network.seen(graph, question.x[:1]))
-    grid = _Grid(rows, columns, network, baseline(question, settings.baseline))
+    first = question.x[:1]
+
+    def known(graph: fx.GraphModule) -> tuple[Network, torch.Tensor]:
+        network = Network.of(graph, first)
+        return network, network.run(first, ())[1]
+
+    grid = _Grid(rows, columns, question.many_run(known), baseline(question, settings.baseline))
     if settings.precision == "float32":
         return grid, ()
     return _halved(question, grid) if native_bfloat16(question.x.device) else (grid, (NOT_NATIVE,))

@@ -83,13 +83,13 @@ class Question:
     def fast(self) -> fx.GraphModule:
         """The network with batch norms folded and activations in place: equal within rounding, for runs without
         gradients whose inner values nobody reads."""
-        return self._fused(lambda: fast_twin(self.network))
+        return self._checked(lambda: fast_twin(self.network), self._plainly)[0]
 
     @functools.cached_property
     def many(self) -> fx.GraphModule:
         """The fast network for hundreds of runs: made in a tenth of a second and with weights of its own, so that wide
         convolutions take fewer products."""
-        return self.many_run(lambda twin: (twin, twin(self.x[:1])))
+        return self.many_run(self._plainly)
 
     def many_run(self, run: Callable[[fx.GraphModule], tuple[Made, torch.Tensor]]) -> Made:
         """How a network is run on the first picture -> (what comes of it, its logits): what comes of `many`, which is
@@ -123,9 +123,10 @@ class Question:
         self.__dict__["quick"] = Front(front.head, rest)
         return found
 
-    def _fused(self, twin: Callable[[], fx.GraphModule]) -> fx.GraphModule:
-        return self._checked(twin, lambda made: ((), made(self.x[:1])))[0]
+    def _plainly(self, twin: fx.GraphModule) -> tuple[fx.GraphModule, torch.Tensor]:
+        return twin, twin(self.x[:1])
 
+    @torch.no_grad()
     def _checked(
         self, twin: Callable[[], fx.GraphModule], run: Callable[[fx.GraphModule], tuple[Made, torch.Tensor]]
     ) -> tuple[fx.GraphModule, Made]:
@@ -133,13 +134,11 @@ class Question:
         the network's, and what came of the run: they make 0 of what is not a number, and nobody promises how torch's
         own operator behaves on every machine."""
         made, wanted = fused(twin()), self.answer[:1]
-        with torch.no_grad():
-            found, logits = run(made)
+        found, logits = run(made)
         if wanted.isfinite().all() and (logits - wanted).abs().max() <= _ALIKE * wanted.abs().max():
             return made, found
         plain = twin()
-        with torch.no_grad():
-            return plain, run(plain)[0]
+        return plain, run(plain)[0]
 
     @functools.cached_property
     def light(self) -> fx.GraphModule:

@@ -67,10 +67,6 @@ class Sum:
         return Mean(self.mean, self.mean - half, self.mean + half, self.n)
 
 
-_MOST = {"completeness": 1.0}
-"""What one picture counts at most: a share of f(x) - f(baseline) has no bound where that is nearly nothing."""
-
-
 @dataclass(slots=True)
 class Tally:
     """One method's sums by figure, its verdicts picture by picture, its seconds without and with checks."""
@@ -83,10 +79,12 @@ class Tally:
 
     def add(self, checks: Checks, seconds: float, layer: str) -> None:
         figures = figures_of(checks)
+        if figures.completeness is not None:  # a share of nearly nothing would outweigh all other pictures
+            figures = dataclasses.replace(figures, completeness=min(figures.completeness, 1.0))
         found = dataclasses.asdict(figures) | {"over_lot": figures.over_lot, "over_edges": figures.over_edges}
         for name, value in found.items():
             if value is not None:
-                self.sums.setdefault(name, Sum()).add(min(float(value), _MOST.get(name, math.inf)))
+                self.sums.setdefault(name, Sum()).add(float(value))
         self.levels[checks.verdict.level] += 1
         self.seconds += seconds
         self.with_checks += seconds + checks.seconds

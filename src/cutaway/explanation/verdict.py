@@ -124,9 +124,8 @@ def _doubt(name: str, found: Figures, gains: Gains) -> str:
             "much of it is the picture, not the network."
         )
     if found.completeness is not None and found.completeness > INCOMPLETE:
-        missed = f"{found.completeness:.0%}" if found.completeness < 10 else "more than ten times"
         return (
-            f"The parts of {name} miss what they should add up to by {missed}: take more steps or "
+            f"The parts of {name} miss what they should add up to by {share(found.completeness)}: take more steps or "
             "samples, or do not read its numbers."
         )
     if gains.edges is not None and gains.edges < 0:
@@ -137,6 +136,11 @@ def _doubt(name: str, found: Figures, gains: Gains) -> str:
             f"{number(found.shifted)}): read its regions, not its pixels."
         )
     return ""
+
+
+def share(value: float) -> str:
+    """Part of a whole that may be nearly nothing -> per cent, or that it is very many."""
+    return f"{value:.0%}" if value < 10 else "more than ten times"
 
 
 def number(value: float) -> str:

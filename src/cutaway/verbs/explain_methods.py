@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from cutaway.errors import BadInput, CutawayError, MissingExtra
-from cutaway.explanation.method import METHODS, Method, method_named, names_typed, settings_of
+from cutaway.errors import BadInput, CutawayError
+from cutaway.explanation.method import METHODS, Method, method_named, name_of, names_typed, settings_of
 from cutaway.explanation.question import Question
 from cutaway.image import Image
 from cutaway.options import fields_of
@@ -36,19 +36,10 @@ def refuse_methods_as_photos(options: ExplainOptions, photos: Sequence[Image | s
     """`--method gradcam occlusion photo.jpg` leaves `occlusion` among the photos: raises BadInput that says how
     several methods are named."""
     typed = [photo for photo in photos if isinstance(photo, str)]
-    strays = [word for word in typed if _is_method(word) and not Path(word).exists()]
+    strays = [word for word in typed if name_of(word) and not Path(word).exists()]
     if strays:
         together = ",".join(dict.fromkeys((*names_typed(options.method), *strays)))
         raise BadInput(f"{strays[0]} is a method and no photo; several methods go together: --method {together}.")
-
-
-def _is_method(word: str) -> bool:
-    try:
-        return bool(method_named(word))
-    except MissingExtra:
-        return True
-    except BadInput:
-        return False
 
 
 def chosen_methods(options: ExplainOptions) -> tuple[list[Chosen], list[tuple[str, str]]]:

@@ -27,12 +27,7 @@ from cutaway.image import Image
 from cutaway.image.fit import fit_picture, target_px
 from cutaway.model import Model
 from cutaway.verbs.explain import ExplainedPicture, ExplainOptions, ExplainResult
-from cutaway.verbs.explain_methods import (
-    Chosen,
-    chosen_methods,
-    refuse_methods_as_photos,
-    refuse_without_gradient,
-)
+from cutaway.verbs.explain_methods import Chosen, chosen_methods, refuse_methods_as_photos, refuse_without_gradient
 from cutaway.verbs.explain_page import write_page
 from cutaway.verbs.find import made_now
 from cutaway.verbs.picture_file import picture_file

@@ -17,6 +17,11 @@ X = torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
 
 
 def prepared(network: nn.Module) -> Network:
+    """With norms that have seen pictures: else the answer of random weights is nothing, and any other equals it."""
+    for norm in (m for m in network.modules() if isinstance(m, nn.BatchNorm2d)):
+        norm.momentum = None
+    with torch.no_grad():
+        network.train()(torch.randn(4, 3, 96, 96, generator=torch.Generator().manual_seed(1)))
     return Network.of(fast_twin(trace(network.eval())), X)
 
 

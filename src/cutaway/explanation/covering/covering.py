@@ -65,7 +65,9 @@ class Covering:
                 for node in step.done:
                     del patches[node]
                 patches[step.node] = patch
-            return plan.tail.logits(self._ends(plan, patches))
+            ends = [self._crop(crop, patches, None) for crop in plan.ends]
+            patches.clear()
+            return plan.tail.logits(ends)
 
     def side_by_side(self, plans: Iterable[Plan]) -> Iterator[torch.Tensor]:
         """Plans -> the logits of each, in order; a group of windows for each of torch's threads."""
@@ -111,12 +113,6 @@ class Covering:
         if rule.share is None:
             return found
         return found * cut_out(rule.share.to(found.dtype), None, _own(step.rows), _own(step.columns))
-
-    def _ends(self, plan: Plan, patches: _Patches) -> list[torch.Tensor]:
-        """The tail's maps; what they were made from is let go."""
-        ends = [self._crop(crop, patches, None) for crop in plan.ends]
-        patches.clear()
-        return ends
 
     def _crop(self, crop: Crop, patches: _Patches, rule: Rule | None) -> torch.Tensor:
         """One input of a step, as large as it needs it; `rule` None: the whole map."""

@@ -54,11 +54,6 @@ class Network:
     @classmethod
     def of(cls, graph: fx.GraphModule, x: torch.Tensor) -> Network:
         """Graph, one picture (1, C, H, W) -> Network; runs it once."""
-        return cls.seen(graph, x)[0]
-
-    @classmethod
-    def seen(cls, graph: fx.GraphModule, x: torch.Tensor) -> tuple[Network, torch.Tensor]:
-        """Graph, one picture (1, C, H, W) -> (Network, the picture's logits); runs it once."""
         given = input_of(graph)
         x = x.contiguous(memory_format=torch.channels_last)
         values, logits = run(graph, {given: x})
@@ -66,7 +61,7 @@ class Network:
         fixed = _constant_nodes(graph, given)
         constants = run(part_of(graph, [], fixed), {}, ())[1]
         rules = rules_of(graph, given, shapes, dict(zip(fixed, constants, strict=True)))
-        return cls(graph, given, shapes, rules, x.dtype, Tails(graph, shapes), [Known(x, values, logits)]), logits
+        return cls(graph, given, shapes, rules, x.dtype, Tails(graph, shapes), [Known(x, values, logits)])
 
     def run(self, x: torch.Tensor, wanted: Collection[fx.Node]) -> tuple[dict[fx.Node, torch.Tensor], torch.Tensor]:
         """One picture (1, C, H, W), nodes -> (node: its map, the logits). The picture this network was made with is
@@ -149,16 +144,15 @@ class Line:
         """A step, whose sources were asked for before it -> the cells that change."""
         found = self.spans.get(node)
         if found is None:
-            given = [self.spans[source] for source in rule.sources]
-            self.spans[node] = found = self._span(given, rule, rule.map.cells[self.axis])
+            given, cells = [self.spans[source] for source in rule.sources], rule.map.cells[self.axis]
+            if rule.moved is not None:
+                found = given[0].moved(rule.moved[self.axis], cells)
+            elif rule.slides is not None:
+                found = given[0].through(rule.slides[self.axis], cells)
+            else:
+                found = functools.reduce(Span.joined, given)
+            self.spans[node] = found
         return found
-
-    def _span(self, given: Sequence[Span], rule: Rule, cells: int) -> Span:
-        if rule.moved is not None:
-            return given[0].moved(rule.moved[self.axis], cells)
-        if rule.slides is not None:
-            return given[0].through(rule.slides[self.axis], cells)
-        return functools.reduce(Span.joined, given)
 
     def cut(self, source: fx.Node, node: fx.Node, rule: Rule) -> Cut:
         """One of the sources of a step -> how the step's crops of it are made."""

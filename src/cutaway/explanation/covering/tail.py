@@ -10,16 +10,15 @@ import torch
 from torch import fx
 
 from cutaway.engine.cut import needed, part_of
+from cutaway.explanation.covering.rules import Shape
 
 AT_ONCE = 25
 """Windows whose large maps are computed at a time: with 12 MobileNetV2 takes 5 % longer, 49 are no faster."""
 _FEW_CELLS = 64
-"""Of a map: behind the last larger one a layer reads weights more than maps, and windows should share them (MobileNetV2
-from its 7 x 7 maps on: with 49 windows instead of 25 the tail takes 5 % less time)."""
+"""Of a map: behind the last larger one a layer reads weights more than maps, and windows should share them: MobileNetV2
+from its 7 x 7 maps on (timed by the benchmark `occlusion`)."""
 _AT_MOST = 50 * 2**16
 """Numbers in such maps at a time: 13 MB in float32."""
-
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
